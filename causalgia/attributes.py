@@ -951,15 +951,17 @@ class About(Generic[Absent]):
         "the span of each sequence that was put into the others, start-stop",
     )
     n_sequences = _whole(
-        "context swaps",
-        "cg.experiments.context_swap",
-        "number of sequences that were crossed",
+        "context swaps, searches of tiles",
+        "cg.experiments.context_swap, cg.experiments.tile_search",
+        "number of sequences that were crossed, or searched",
+    )
+    n_parents = _whole(
+        "searches of tiles",
+        "cg.experiments.tile_search",
+        "number of parents of these sequences",
     )
     p_adjusted_by = _text(
         "searches of tiles", "cg.experiments.tile_search", "how p is adjusted"
-    )
-    sentence = _text(
-        "searches of tiles", "cg.experiments.tile_search", "the answer, in one sentence"
     )
     shown = _text(
         "tables of a figure", "cg.experiments", "which rows the figure shows, in words"

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
+Rows: TypeAlias = Literal["summary", "all"]
+"""How many rows of a table are printed."""
 #: letters of tokens 0 to 3
 BASES = "ACGT"
 #: for `str.translate`; other letters stay

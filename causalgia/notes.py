@@ -78,9 +78,54 @@ class Said(str):
         return Said, (self.clause, self.task, self.model)
 
 
+class ReportText(str):
+    """A report: a string, which a notebook shows as HTML and a prompt as its text.
+
+    Examples
+    --------
+    >>> ReportText("GATA1: 1.40 [1.20, 1.60]")
+    GATA1: 1.40 [1.20, 1.60]
+    """
+
+    __slots__ = ("_html",)
+    _html: str
+
+    def __new__(cls, text: str, html: str = "") -> ReportText:
+        made = super().__new__(cls, text)
+        made._html = html
+        return made
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        """Return the report for notebooks; text keeps its lines."""
+        from causalgia.inputs import as_html
+
+        return self._html or f"<pre>{as_html(str(self))}</pre>"
+
+
 def as_said(sentence: str) -> Said:
     """Return a sentence of an answer; plain text is on the whole."""
     return sentence if isinstance(sentence, Said) else Said(sentence)
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """What an answer states on a task (and model), in values; `causalgia.tell` says it.
+
+    Attributes
+    ----------
+    clauses
+        Of each clause its kind, a row of `causalgia.tell.statements.CLAUSES`, and its
+        values: ``("row", decision, "keeping all")``.
+    task, model
+        None of a statement on the whole.
+    """
+
+    clauses: tuple[tuple[Any, ...], ...]
+    task: str | None = None
+    model: str | None = None
 
 
 def said_to_json(sentences: Iterable[str]) -> str:

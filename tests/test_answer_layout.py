@@ -11,8 +11,9 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.inputs import wide
+from causalgia.notes import ReportText
 from causalgia.tell import effect_rows
-from causalgia.tell.answers import ReportText, answer_parts
+from causalgia.tell.answers import answer_parts
 from causalgia.tell.folded_text import WIDTH
 
 EFFECT = ("contrast", "task")

@@ -18,12 +18,11 @@ from causalgia.design import NullModel
 from causalgia.errors import EstimateError
 from causalgia.experiments import Answer, Experiment, pair
 from causalgia.experiments._pair import GAPS
-from causalgia.experiments.kit.shapes import shapes_along
+from causalgia.experiments.kit.shapes import NAMED_SHARE, shapes_along
 from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.motif_scores import find_instances
-from causalgia.tell.shapes import NAMED_SHARE
 from causalgia.types import Array, Tokens
 
 _MAX_GAP = 40

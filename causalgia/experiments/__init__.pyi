@@ -27,7 +27,7 @@ from ._tiling import tiling as tiling
 from ._variants import variants as variants
 from .kit.answer import (
     Answer as Answer,
-    Finding as Finding,
+    Reading as Reading,
     variant_frame as variant_frame,
     write_variants as write_variants,
 )

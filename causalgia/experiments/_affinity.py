@@ -14,16 +14,14 @@ from causalgia.checks import is_real
 from causalgia.choices import Control
 from causalgia.design import Embed, NullModel
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
+from causalgia.experiments.kit.answer import Answer, Reading, mean_over_models
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
-from causalgia.experiments.kit.shapes import shape_table
+from causalgia.experiments.kit.shapes import Shape, shape_table
 from causalgia.experiments.kit.sites import as_start, as_strings
 from causalgia.experiments.kit.trial import ROPE, Trial
 from causalgia.experiments.kit.variance import Place, rows_by_task
-from causalgia.notes import Said
+from causalgia.notes import Statement
 from causalgia.ropes import RopeLike
-from causalgia.tell.shapes import Shape
-from causalgia.tell.site_answers import line_sentence, scatter_sentence
 
 if TYPE_CHECKING:
     from causalgia.estimation.lines import Line
@@ -151,7 +149,7 @@ def _positive(
     return {motif: float(value) for motif, value in found.items() if value is not None}
 
 
-def _read_affinity(found: TrialResults) -> Finding:
+def _read_affinity(found: TrialResults) -> Reading:
     import xarray as xr
 
     estimates = found.steps.estimates
@@ -159,7 +157,8 @@ def _read_affinity(found: TrialResults) -> Finding:
     log_kd = estimates[AXIS].to_numpy()
     ends, lines = (log_kd.min(), log_kd.max()), _fit_lines(found)
     reach = ends[1] - ends[0]
-    shapes, sentences, details = list[tuple[Place, Shape]](), list[str](), list[str]()
+    shapes = list[tuple[Place, Shape]]()
+    states, further = list[Statement](), list[Statement]()
     of_place = {
         place: line
         for (place, _), line in zip(rows_by_task(estimates), lines, strict=True)
@@ -178,8 +177,8 @@ def _read_affinity(found: TrialResults) -> Finding:
             strongest=change,
         )
         shapes.append((place, shape))
-        sentences.append(Said(line_sentence(shape, line, reach), *place))
-        details.append(Said(scatter_sentence(line), *place))
+        states.append(Statement((("line", shape, line, reach),), *place))
+        further.append(Statement((("scatter", line),), *place))
     shape_of = estimates["ace"].shape[1:]
     columns = {
         name: (dims, np.reshape([getattr(line, name) for line in lines], shape_of))
@@ -190,10 +189,10 @@ def _read_affinity(found: TrialResults) -> Finding:
         for name in _OF_SLOPE
     }
     coords = {name: estimates[name].to_numpy() for name in dims}
-    return Finding(
+    return Reading(
         {"shapes": shape_table(shapes), "line": xr.Dataset(columns, coords)},
-        tuple(sentences),
-        tuple(details),
+        tuple(states),
+        tuple(further),
     )
 
 

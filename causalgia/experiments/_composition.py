@@ -14,24 +14,22 @@ from causalgia.choices import VERDICT_WORDS, Control
 from causalgia.design import Ablate, Embed, Genomic, NullModel, Scramble
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
-from causalgia.experiments.kit.answer import Answer, Finding
+from causalgia.experiments.kit.answer import Answer, Reading
 from causalgia.experiments.kit.experiment import (
     Entry,
     Experiment,
     TrialResults,
     rise_weights,
 )
-from causalgia.experiments.kit.shapes import shape_table
+from causalgia.experiments.kit.shapes import Shape, shape_table
 from causalgia.experiments.kit.site_controls import UNTREATED
 from causalgia.experiments.kit.sites import as_site, as_start
 from causalgia.experiments.kit.trial import Trial, Weights
 from causalgia.experiments.kit.variance import Place, rows_by_task
-from causalgia.notes import Said
+from causalgia.notes import Statement
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.streams import Seed, derive
-from causalgia.tell.shapes import Shape
-from causalgia.tell.site_answers import composition_sentence, kept_sentence
 from causalgia.types import Array, Codes
 
 if TYPE_CHECKING:
@@ -271,7 +269,7 @@ def _jackknife_error(left_out: Array) -> Array:
     return np.asarray(np.sqrt((n - 1) * left_out.var(axis=-1)))
 
 
-def _read_composition(found: TrialResults) -> Finding:
+def _read_composition(found: TrialResults) -> Reading:
     levels = {
         float(arm.intervention.fill): arm.name
         for arm in found.experiment.named_arms
@@ -279,7 +277,7 @@ def _read_composition(found: TrialResults) -> Finding:
     }
     ends = round(100 * min(levels), 9), round(100 * max(levels), 9)
     tables = None if found.outcomes is None else _shares(found, levels)
-    shapes, sentences = list[tuple[Place, Shape]](), list[str]()
+    shapes, states = list[tuple[Place, Shape]](), list[Statement]()
     for place, rows in rows_by_task(found.steps.decisions):
         slopes = rows.isel(contrast=rows["asks"].to_numpy() == "slope")
         own = [
@@ -290,13 +288,13 @@ def _read_composition(found: TrialResults) -> Finding:
         # shares are of one predictor: of many together, they stand in the finding
         own_tables = {} if place[1] is None and _by_model(tables) else tables or {}
         of_task = _of_place(own_tables["shares"], place) if own_tables else None
-        sentences.append(Said(composition_sentence(own, slopes, of_task), *place))
+        states.append(Statement((("composition", own, slopes, of_task),), *place))
         if "kept" in own_tables:
             kept = _of_place(own_tables["kept"], place)
-            sentences.append(Said(kept_sentence(kept), *place))
-    return Finding(
+            states.append(Statement((("kept", kept),), *place))
+    return Reading(
         datasets={"shapes": shape_table(shapes), **(tables or {})},
-        sentences=tuple(sentences),
+        states=tuple(states),
     )
 
 

@@ -13,11 +13,10 @@ import numpy.typing as npt
 
 from causalgia.analysis import Analysis
 from causalgia.attributes import about
-from causalgia.choices import VERDICT_WORDS
 from causalgia.design import Genomic
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.answer import Reading
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.site_controls import UNTREATED
 from causalgia.experiments.kit.tile_contexts import (
@@ -30,11 +29,10 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.trial import Trial
-from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
-from causalgia.notes import Said
+from causalgia.experiments.kit.variance import rows_by_task
+from causalgia.notes import Statement
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source
-from causalgia.tell.table_formats import format_effect
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -294,7 +292,7 @@ def _index_table(index: Index, coords: Mapping[Hashable, xr.DataArray]) -> xr.Da
     )
 
 
-def _read_context(found: TrialResults) -> Finding:
+def _read_context(found: TrialResults) -> Reading:
     from causalgia.effects.scales import is_log
 
     outcomes, analysis, null = (
@@ -305,75 +303,27 @@ def _read_context(found: TrialResults) -> Finding:
     assert isinstance(null, Genomic)
     if outcomes is None or is_log(about(outcomes, "outcome").scale):
         alone = [  # of the contrast alone: log scales and moments have no index
-            Said(
-                f"the element alone, against the wild type, "
-                f"{VERDICT_WORDS[str(row['verdict'].item())].does()} "
-                f"({effect_in_words(row)}).",
-                *start,
-            )
+            Statement((("element alone", row),), *start)
             for start, row in rows_by_task(found.steps.decisions.isel(contrast=0))
         ]
-        return Finding(sentences=tuple(alone))
+        return Reading(states=tuple(alone))
     tables = {"index": _overall_index(outcomes, analysis)}
     if null.n_draws > 1:
         tables["of each sequence"] = _index_of_each(outcomes, null, analysis.ci_prob)
     element = found.experiment.labels["element"][ALONE]
-    sentences, details = list[str](), list[str]()
+    states, further = list[Statement](), list[Statement]()
     for start, row in rows_by_task(found.steps.decisions):
         where = {dim: row[dim].item() for dim in ("task", "model") if dim in row.coords}
         own = {
             name: table.sel({dim: where[dim] for dim in where if dim in table.dims})
             for name, table in tables.items()
         }
-        sentences.append(
-            Said(_element_sentence(element, row.isel(contrast=0), own), *start)
-        )
+        clause = ("element", element, row.isel(contrast=0), own["index"])
+        states.append(Statement((clause,), *start))
         if len(null.parents_given) > 1 and "of each sequence" in own:
-            details.append(Said(_each_sequence_text(own["of each sequence"]), *start))
-    return Finding(datasets=tables, sentences=tuple(sentences), details=tuple(details))
-
-
-_WORDS_OF_VERDICT = {
-    "dependent": "depends on its context",
-    "neutral": "works without its context (neutral)",
-    "inhibited": "is inhibited by its context",
-    "undecided": "may or may not depend on its context (undecided)",
-}
-
-
-def _element_sentence(
-    element: str, change: xr.Dataset, tables: Mapping[str, xr.Dataset]
-) -> str:
-    """Return the verdict on the index, undecided where too few exact effects are, and
-    that on the change.
-    """
-    row = tables["index"]
-    verdict, of_change = str(row["verdict"].item()), str(change["verdict"].item())
-    if of_change == "undecided" and "exact" in change and change["exact"].item():
-        verdict = of_change
-    ends = {
-        "ace": row["index"].item(),
-        "lower": row["lower"].item(),
-        "upper": row["upper"].item(),
-    }
-    index = f"(wild type - element alone) / wild type = {' '.join(format_effect(ends))}"
-    if row["unbounded"].item():
-        index = (
-            "the mean wild type may be 0, and the share that is lost can be anything"
-        )
-    return (
-        f"element {element} {_WORDS_OF_VERDICT[verdict]}: {index}; the element alone minus the "
-        f"wild type is {effect_in_words(change)} ({of_change})."
-    )
-
-
-def _each_sequence_text(table: xr.Dataset) -> str:
-    """Return how many sequences have each verdict, judged by themselves."""
-    verdicts = table["verdict"].to_numpy()
-    counts = ", ".join(
-        f"{int((verdicts == word).sum())} {word}" for word in _WORDS_OF_VERDICT
-    )
-    return f"of {len(verdicts)} sequences, each by itself: {counts}."
+            each = ("element in each", own["of each sequence"])
+            further.append(Statement((each,), *start))
+    return Reading(datasets=tables, states=tuple(states), further=tuple(further))
 
 
 CONTEXT_DEPENDENCE = Entry(

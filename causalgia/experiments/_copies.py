@@ -10,23 +10,24 @@ from causalgia.choices import Control
 from causalgia.design import Embed, NullModel
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.answer import Reading
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.shapes import draw_shapes, read_shapes
 from causalgia.experiments.kit.sites import (
     as_positions,
     as_site,
-    further_sites_in_words,
+    further_sites,
 )
 from causalgia.experiments.kit.trial import ROPE, Trial, Weights
+from causalgia.notes import Statement
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.streams import derive
-from causalgia.tell.shapes import excess_sentence
 
 # bases between neighbors; a smaller gap makes unintended further sites more frequent
 _LEAST_GAP = 4
 _MOST_COPIES = 6
+_WORTH_SAYING = 0.01
 EXCESS = "excess over single sites"
 
 
@@ -142,26 +143,23 @@ def about_center(length: int, width: int) -> tuple[int, ...]:
     return tuple(start + i * step for i in range(n))
 
 
-def _read_copies(found: TrialResults) -> Finding:
+def _read_copies(found: TrialResults) -> Reading:
     """Return the shape along copies, how all are beside the same sites alone, and how
     often the letters between two make a further site.
     """
     rows: Mapping[str, Mapping[str, float]] = found.experiment.named_contrasts or {}
     row = rows[EXCESS]
     every = max(row, key=lambda arm: (row[arm] == 1, len(arm)))
-    further = further_sites_in_words(
-        found.experiment,
-        every,
-        of="the excess",
-        key=derive(found.key, "further sites"),
+    key = derive(found.key, "further sites")
+    further = [
+        Statement((("completed", share, every, label),))
+        for label, share in further_sites(found.experiment, every, key=key).items()
+        if share > _WORTH_SAYING
+    ]
+    reading = read_shapes(
+        found, after=lambda rows: (("excess", rows.sel(contrast=EXCESS)),)
     )
-    finding = read_shapes(
-        found,
-        whole=lambda text, rows: (
-            f"{text}; {excess_sentence(rows.sel(contrast=EXCESS))}"
-        ),
-    )
-    return replace(finding, details=tuple(further))
+    return replace(reading, further=tuple(further))
 
 
 COPIES = Entry(

@@ -14,17 +14,16 @@ from causalgia.checks import as_count
 from causalgia.design import Embed, NullModel
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
-from causalgia.experiments.kit.answer import Answer, Finding
+from causalgia.experiments.kit.answer import Answer, Reading
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_site, as_start
 from causalgia.experiments.kit.trial import ROPE, Trial, Weights
 from causalgia.experiments.kit.variance import rows_by_task, variance_limits
-from causalgia.notes import Said
+from causalgia.notes import Statement
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import decode
 from causalgia.streams import derive
-from causalgia.tell.site_answers import core_sentence, split_sentence
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -171,23 +170,23 @@ def _sample_flanks(core: str, width: int, n: int) -> list[tuple[str, str]]:
     )
 
 
-def _read_flanks(found: TrialResults) -> Finding:
+def _read_flanks(found: TrialResults) -> Reading:
     effects = found.steps.effects
     split = (
         None
         if effects is None
         else _flank_components(effects, float(about(found.steps.estimates).ci_prob))
     )
-    sentences, details = list[str](), list[str]()
+    states, further = list[Statement](), list[Statement]()
     mean = found.steps.decisions.sel(contrast="core")
     for place, row in rows_by_task(mean):
         of_task = None if split is None else split.sel(task=place[0])
-        text = core_sentence(row, found.experiment.entry.of, of_task)
-        sentences.append(Said(text, *place))
+        core = ("core", row, found.experiment.entry.of, of_task)
+        states.append(Statement((core,), *place))
         if of_task is not None and place[1] is None:
-            details.append(Said(split_sentence(of_task), *place))
+            further.append(Statement((("core and flanks", of_task),), *place))
     datasets = {} if split is None else {"components": split}
-    return Finding(datasets, tuple(sentences), tuple(details))
+    return Reading(datasets, tuple(states), tuple(further))
 
 
 def _flank_components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:

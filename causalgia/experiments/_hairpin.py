@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from causalgia.checks import as_count, as_position
 from causalgia.design import Copy, Embed, NullModel
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
-from causalgia.experiments.kit.answer import Answer
-from causalgia.experiments.kit.experiment import Entry, Experiment, finding_by_task
+from causalgia.experiments.kit.answer import Answer, Reading
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_site
 from causalgia.experiments.kit.trial import ROPE, Trial
+from causalgia.experiments.kit.variance import rows_by_task
+from causalgia.notes import Statement
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
-from causalgia.tell.site_answers import fold_details, fold_sentence
 
 if TYPE_CHECKING:
     from causalgia.tell.figures.axes import Axes
@@ -167,6 +167,14 @@ def _draw_hairpin(answer: Answer) -> Axes:
     return forest(answer.decisions.sel(contrast=names), sort="given")
 
 
+def _read_fold(found: TrialResults) -> Reading:
+    rows = list(rows_by_task(found.steps.decisions))
+    return Reading(
+        states=tuple(Statement((("fold", own),), *of) for of, own in rows),
+        further=tuple(Statement((("places of a fold", own),), *of) for of, own in rows),
+    )
+
+
 HAIRPIN = Entry(
     name="hairpin",
     question="Does a site work in the open, in the loop of a hairpin, or in its stem?",
@@ -177,7 +185,7 @@ HAIRPIN = Entry(
     ),
     doi="10.1101/418459",
     example={"motif": "GCUGG"},
-    read=partial(finding_by_task, text=fold_sentence, details=fold_details),
+    read=_read_fold,
     draw=_draw_hairpin,
     zoo="vts1_like",
 )

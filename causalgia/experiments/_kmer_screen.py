@@ -78,7 +78,7 @@ def kmer_screen(
     Experiment
         Contrasts with ``"untreated"`` of each k-mer: ``"TGACTC +"`` and ``"TGACTC -"``,
         or ``"CACGTG"`` where it has one strand or all are screened, and of
-        ``"placebo ..."``; coordinates ``motif``, ``strand`` and ``is_placebo``. Finding
+        ``"placebo ..."``; coordinates ``motif``, ``strand`` and ``is_placebo``. Reading
         ``motifs``, as in `causalgia.experiments.motif_screen`.
 
     Raises

@@ -13,7 +13,7 @@ from causalgia.design import Embed, Genomic, Intervention, NullModel, Placebo
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._junctions import motif_changes
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.answer import Reading
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.neighbors import Place, moderated_by_neighbors
 from causalgia.experiments.kit.sites import (
@@ -23,14 +23,12 @@ from causalgia.experiments.kit.sites import (
 )
 from causalgia.experiments.kit.trial import Trial
 from causalgia.experiments.kit.unit_effects import means_by, quantiles_of
-from causalgia.experiments.kit.variance import at_place, effect_in_words, rows_by_task
-from causalgia.inputs import rough_percent
-from causalgia.notes import Said
+from causalgia.experiments.kit.variance import at_place, rows_by_task
+from causalgia.notes import Statement
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.fasta import Source
 from causalgia.streams import derive
-from causalgia.tell.site_answers import mean_and_spread
 
 NET = "motif minus placebo"
 _KEY = 0  # of the draws of the design's own that are scanned
@@ -184,40 +182,31 @@ def _share_unintended(
 
 def _read_knock_in(
     place: Place, made: dict[str, float], found: TrialResults
-) -> Finding:
+) -> Reading:
     label, effects = as_pattern(place.pattern).label, found.steps.effects
     spread = None if effects is None else _quantiles(effects, found.steps.decisions)
-    sentences, details = list[str](), list[str]()
+    states, further = list[Statement](), list[Statement]()
     for at, rows in rows_by_task(found.steps.decisions):
         own, placebo, net = (rows.sel(contrast=n) for n in ("motif", "placebo", NET))
-        text = mean_and_spread(
-            net,
-            None
-            if spread is None
-            else spread["quantiles"].sel({"contrast": NET} | at_place(at)),
-            what=f"{label} at {place.at} rather than its placebo",
-            units=f"{int(net['n_clusters'].item()):,} sequences",
-        )
-        sentences.append(Said(text, *at))
-        details.append(
-            Said(
-                f"{label} at {place.at} changes the outcome by "
-                f"{effect_in_words(own)}, its placebo by {effect_in_words(placebo)}.",
-                *at,
-            )
-        )
+        quantiles = None
+        if spread is not None:
+            quantiles = spread["quantiles"].sel({"contrast": NET} | at_place(at))
+        knocked_in = ("knocked in", net, quantiles, label, place.at)
+        states.append(Statement((knocked_in,), *at))
+        each = ("site and placebo", own, placebo, label, place.at)
+        further.append(Statement((each,), *at))
     junctions = [
-        f"{name}: creates {label} by chance in {rough_percent(share)} of the sequences."
+        Statement((("made by chance", name, label, share),))
         for name, share in made.items()
         if share > 0
     ]
     if effects is None or spread is None:
-        return Finding(sentences=tuple(sentences), details=(*details, *junctions))
+        return Reading(states=tuple(states), further=(*further, *junctions))
     by = moderated_by_neighbors(effects, found.experiment, place, rows=("motif", NET))
-    return Finding(
+    return Reading(
         datasets={"quantiles": spread, **by.datasets},
-        sentences=tuple(sentences),
-        details=(*details, *by.details, *junctions),
+        states=tuple(states),
+        further=(*further, *by.further, *junctions),
     )
 
 

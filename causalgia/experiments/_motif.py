@@ -12,10 +12,10 @@ from causalgia.design.patterns import as_pattern
 from causalgia.experiments._copies import about_center, add_site_copies
 from causalgia.experiments._motif_mutagenesis import add_letters
 from causalgia.experiments._position import PLACES, add_places
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.answer import Reading
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.neighbors import moderated_by_units
-from causalgia.experiments.kit.shapes import draw_shapes, read_shapes
+from causalgia.experiments.kit.shapes import Clauses, draw_shapes, read_shapes
 from causalgia.experiments.kit.sites import as_site
 from causalgia.experiments.kit.trial import (
     ROPE,
@@ -25,7 +25,6 @@ from causalgia.experiments.kit.trial import (
 )
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
-from causalgia.tell.shapes import alone_sentence
 
 _AXES = ("place", "copies", "letter")
 
@@ -107,16 +106,16 @@ def motif(
     return trial.experiment(n_units=n_units, rope=rope)
 
 
-def _read_motif(found: TrialResults) -> Finding:
-    def whole(text: str, rows: xr.Dataset) -> str:
-        alone = rows.isel(contrast=rows["strand"].to_numpy().astype(str) != "")
-        return f"{alone_sentence(alone, found.experiment.entry.of)} {text}"
+def _read_motif(found: TrialResults) -> Reading:
+    def alone(rows: xr.Dataset) -> Clauses:
+        own = rows.isel(contrast=rows["strand"].to_numpy().astype(str) != "")
+        return (("alone", own, found.experiment.entry.of),)
 
-    answer = read_shapes(found, axes=_AXES, whole=whole)
+    answer = read_shapes(found, axes=_AXES, before=alone)
     strands = [*found.experiment.labels["strand"]]
     by = moderated_by_units(found.steps.effects, strands)
     return replace(
-        answer, datasets={**answer.datasets, **by.datasets}, details=by.details
+        answer, datasets={**answer.datasets, **by.datasets}, further=by.further
     )
 
 

@@ -9,15 +9,12 @@ import numpy as np
 
 from causalgia.choices import Control
 from causalgia.design import Embed, NullModel
-from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
+from causalgia.experiments.kit.answer import Answer, Reading, mean_over_models
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.shapes import read_shapes
 from causalgia.experiments.kit.sites import as_start, as_strings
 from causalgia.experiments.kit.trial import ROPE, Trial, Weights
-from causalgia.experiments.kit.variance import rows_by_task
-from causalgia.notes import Said
 from causalgia.ropes import RopeLike
-from causalgia.tell.site_answers import changes_sentence
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -140,17 +137,11 @@ def _spelled(letters: str, i: int, base: str) -> str:
     return letters[:i] + base + letters[i + 1 :]
 
 
-def _read_letters(found: TrialResults) -> Finding:
-    motif, finding = found.experiment.entry.of, read_shapes(found)
-    sentences = [
-        Said(f"{said.clause.rstrip('.')}; {changes_sentence(rows, motif)}.", *place)
-        for said, (place, rows) in zip(
-            finding.sentences, rows_by_task(found.steps.decisions), strict=True
-        )
-        if isinstance(said, Said)
-    ]
+def _read_letters(found: TrialResults) -> Reading:
+    motif = found.experiment.entry.of
+    reading = read_shapes(found, after=lambda rows: (("letters", rows, motif),))
     logo = _logo_table(found.steps.estimates, motif)
-    return Finding({**finding.datasets, "logo": logo}, tuple(sentences))
+    return replace(reading, datasets={**reading.datasets, "logo": logo})
 
 
 def _logo_table(estimates: xr.Dataset, motif: str) -> xr.Dataset:

@@ -84,7 +84,7 @@ def motif_screen(
         ``"SP1"`` where it has one strand (of those that write the same letters, the
         first), and of ``"placebo ..."``; coordinates ``motif``, ``strand``, ``core``,
         ``is_placebo`` and ``placebo_class`` (the widest of the widths that share a
-        range). Finding ``motifs (motif, task)``: ``effect, lower, upper, q, verdict`` of
+        range). Reading ``motifs (motif, task)``: ``effect, lower, upper, q, verdict`` of
         the better ``strand``, the effect on the ``other_strand`` (NaN where there is
         one), ``range_lower, range_upper`` of random sequences, ``inside``, whether the
         effect lies inside of it, and ``family``, the motif that leads its family, empty

@@ -4,21 +4,17 @@ tiles in a shuffled one.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from causalgia.choices import DIRECTIONS
 from causalgia.design import Genomic
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError
 from causalgia.experiments._needed_sites import ASKED_ALONE, LOST, needed_sites
-from causalgia.experiments.kit.answer import Finding, profile_along
+from causalgia.experiments.kit.answer import Reading, profile_along
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
-from causalgia.experiments.kit.shapes import shape_table, shapes_along
+from causalgia.experiments.kit.shapes import Shape, shape_table, shapes_along
 from causalgia.experiments.kit.tile_contexts import (
     as_tile_sequences,
     as_tiles_and_protected,
@@ -29,19 +25,16 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.trial import Trial
-from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
-from causalgia.notes import Said
+from causalgia.experiments.kit.variance import rows_by_task
+from causalgia.notes import Statement
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.fasta import Source
-from causalgia.tell.shapes import shape_sentence
 
 if TYPE_CHECKING:
-    import xarray as xr
+    pass
 
-    from causalgia.tell.shapes import Shape
 
-_TILES_NAMED = 5
 _DOES = {LOST: "shuffling a tile", ASKED_ALONE: "a tile alone in shuffles"}
 
 
@@ -301,12 +294,12 @@ def _of_tiles(
     return trial.experiment(n_units=null.available, rope=region, target=target)
 
 
-def _read_tiles(found: TrialResults) -> Finding:
+def _read_tiles(found: TrialResults) -> Reading:
     """Return where a tile is needed and where it is enough, that of the question
     first.
     """
     first = _ASKS[found.experiment.entry.name]
-    sentences: list[str] = []
+    states: list[Statement] = []
     every: list[tuple[tuple[str, str | None], Shape]] = []
     for task, rows in rows_by_task(found.steps.decisions):
         for asks in sorted(_DOES, key=lambda which: which != first):
@@ -316,80 +309,11 @@ def _read_tiles(found: TrialResults) -> Finding:
                 for s in shapes_along(own, found.experiment.entry.axis)
             ]
             every += [(task, shape) for shape in shapes]
-            sentences.append(Said(shape_sentence(shapes, _DOES[asks]), *task))
-    return Finding(datasets={"shapes": shape_table(every)}, sentences=tuple(sentences))
+            states.append(Statement((("shapes", shapes, _DOES[asks]),), *task))
+    return Reading(datasets={"shapes": shape_table(every)}, states=tuple(states))
 
 
 _ASKS = {"necessity": LOST, "sufficiency": ASKED_ALONE}
-
-
-def verdict_counts(
-    decisions: xr.Dataset,
-    words: dict[str, str],
-    largest: Callable[[xr.Dataset], str] | None = None,
-    *,
-    of: str = "",
-) -> str:
-    """Return the number of contrasts with each verdict, as text, with the largest
-    increases and decreases.
-
-    Parameters
-    ----------
-    decisions
-        ``ace``, ``lower``, ``upper`` and ``verdict`` of one task, (contrast).
-    words
-        Verdict -> its word in the text.
-    largest
-        From increases or decreases, the text that names the largest; by default up to
-        three tiles and their effects.
-    of
-        What the contrasts are of, in the plural; empty: only the counts.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> row = {
-    ...     "ace": [2.0, 0.0],
-    ...     "lower": [1.9, -0.1],
-    ...     "upper": [2.1, 0.1],
-    ...     "verdict": ["increases", "negligible"],
-    ... }
-    >>> table = xr.Dataset(
-    ...     {k: ("contrast", v) for k, v in row.items()},
-    ...     coords={"contrast": ["0-5", "5-9"]},
-    ... )
-    >>> words = {"increases": "sufficient", "negligible": "negligible"}
-    >>> verdict_counts(table, words, of="tiles")
-    'of 2 tiles, 1 is sufficient (0-5: 2.00 [1.90, 2.10]), 1 is negligible'
-    """
-    verdicts, parts = decisions["verdict"].to_numpy(), []
-    for verdict, word in words.items():
-        rows = decisions.isel(contrast=verdicts == verdict)
-        n = rows.sizes["contrast"]
-        shown = (
-            f" ({(largest or _largest_tiles)(rows)})" if verdict in DIRECTIONS else ""
-        )
-        does = f"{'is' if n == 1 else 'are'} {word}"
-        if f"{word}s" == verdict:  # a verb
-            does = verdict if n == 1 else word
-        if of and 1 < n == len(verdicts):
-            return f"all {n} {of} {does}{shown}"
-        parts += [f"{n} {does}{shown}"] if n else []
-    if not of:
-        return ", ".join(parts)
-    n = len(verdicts)
-    named = re.sub("(tile|term)s", r"\1", of, count=1) if n == 1 else of
-    return f"of {n} {named}, {', '.join(parts)}"
-
-
-def _largest_tiles(tiles: xr.Dataset) -> str:
-    """List the tiles with the largest effects, in the order of the sequence."""
-    order = np.argsort(-abs(tiles["ace"].to_numpy()), kind="stable")
-    rows = [tiles.isel(contrast=i) for i in sorted(order[:_TILES_NAMED])]
-    text = "; ".join(
-        f"{row['contrast'].item()}: {effect_in_words(row)}" for row in rows
-    )
-    return text + ("; ..." if len(order) > _TILES_NAMED else "")
 
 
 NECESSITY = Entry(

@@ -16,7 +16,7 @@ from causalgia.checks import as_count
 from causalgia.design import AblateEach, EmbedEach, Genomic, Scramble
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit.answer import Answer, Finding
+from causalgia.experiments.kit.answer import Answer, Reading
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.neighbors import moderated_by_units
 from causalgia.experiments.kit.sites import (
@@ -28,24 +28,18 @@ from causalgia.experiments.kit.sites import (
 from causalgia.experiments.kit.trial import Trial
 from causalgia.experiments.kit.unit_effects import quantiles_of
 from causalgia.experiments.kit.variance import at_place, rows_by_task
-from causalgia.notes import Said
+from causalgia.notes import Statement
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences, Source
 from causalgia.tell import figures
-from causalgia.tell.site_answers import counted_sites, mean_and_spread
 
 if TYPE_CHECKING:
     import xarray as xr
 
 SHUFFLED, ALONE = "all shuffled", "alone in shuffles"
 LOST, ASKED_ALONE = "lost", "alone"
-_IN_WORDS = {
-    "shuffle": "its letters in another order",
-    "dinucleotide_shuffle": "its dinucleotides in another order",
-    "uniform": "random bases",
-}
 
 
 def needed_sites(
@@ -122,47 +116,39 @@ def needed_sites(
     return trial.experiment(n_units=null.available, rope=region)
 
 
-def _said(found: TrialResults, label: str) -> dict[str, str]:
-    """Return the rows that have a sentence, and the subject of each."""
-    fills = found.experiment.labels["fill"]
-    return {
-        **{
-            name: f"overwriting {label} by {_IN_WORDS.get(fills[name], fills[name])}"
-            for name, asks in found.experiment.labels["asks"].items()
-            if asks == LOST
-        },
-        ALONE: f"{label} alone in shuffles of the sequences",
-    }
+def _stated(found: TrialResults) -> dict[str, str]:
+    """Return the rows that are stated, and the fill of each; that of sites alone is
+    empty.
+    """
+    labels = found.experiment.labels
+    overwritten = (name for name, asks in labels["asks"].items() if asks == LOST)
+    return {name: labels["fill"][name] for name in overwritten} | {ALONE: ""}
 
 
-def _read_sites(sites: Sites, n_left_out: int, found: TrialResults) -> Finding:
+def _read_sites(sites: Sites, n_left_out: int, found: TrialResults) -> Reading:
     effects, decisions = found.steps.effects, found.steps.decisions
-    said, datasets = _said(found, sites.label), dict[str, "xr.Dataset"]()
+    stated, datasets = _stated(found), dict[str, "xr.Dataset"]()
     if effects is not None:
         table = _instance_table(sites, effects, found.experiment.null.n_draws)
-        each = table["effect"].sel(contrast=[*said])
+        each = table["effect"].sel(contrast=[*stated])
         datasets = {"instances": table, "quantiles": quantiles_of(each, decisions)}
-    counted = counted_sites(len(sites), sites.n_with)
-    sentences = []
+    states = []
     for place, rows in rows_by_task(decisions):
-        for name, what in said.items():
+        for name, fill in stated.items():
             spread = None
             if datasets:
                 at = {"contrast": name} | at_place(place)
                 spread = datasets["quantiles"]["quantiles"].sel(at)
-            text = mean_and_spread(
-                rows.sel(contrast=name), spread, what=what, units=counted
-            )
-            sentences.append(Said(text, *place))
-    details = [
-        f"{n_left_out:,} of {len(sites) + n_left_out:,} sites are left out: no fill of "
-        f"theirs is free of {sites.label}."
-    ] * bool(n_left_out)
-    by = moderated_by_units(effects, [*said])
-    return Finding(
+            of = sites.label, fill, len(sites), sites.n_with
+            clause = ("sites", rows.sel(contrast=name), spread, *of)
+            states.append(Statement((clause,), *place))
+    left_out = ("sites left out", n_left_out, len(sites) + n_left_out, sites.label)
+    further = [Statement((left_out,))] * bool(n_left_out)
+    by = moderated_by_units(effects, [*stated])
+    return Reading(
         datasets={**datasets, **by.datasets},
-        sentences=tuple(sentences),
-        details=(*details, *by.details),
+        states=tuple(states),
+        further=(*further, *by.further),
     )
 
 

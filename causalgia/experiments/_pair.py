@@ -17,10 +17,10 @@ from causalgia.experiments.kit.experiment import Entry, Experiment
 from causalgia.experiments.kit.shapes import GROUP, draw_shapes, read_shapes
 from causalgia.experiments.kit.sites import as_site
 from causalgia.experiments.kit.trial import ROPE, Trial, Weights, strands_of
+from causalgia.experiments.kit.unasked import gaps_of_pairs
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.motif_names import MotifList, named_motifs
-from causalgia.tell.unasked import gaps_of_pairs
 
 GAPS = (*range(31), 40, 60, 100)
 """Bases between two sites that are asked by default."""

@@ -14,7 +14,7 @@ from causalgia.design import Arm, Embed, Genomic, NullModel
 from causalgia.design.null_model import FromParents, as_null_model
 from causalgia.design.pattern_interventions import FixedPlacebo
 from causalgia.errors import DataError, DesignError, quoted
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.answer import Reading
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.screens import (
     PLACEBO,
@@ -24,6 +24,7 @@ from causalgia.experiments.kit.screens import (
     screen_of_arms,
 )
 from causalgia.experiments.kit.sites import start_of_widest
+from causalgia.notes import Statement
 from causalgia.ropes import RopeLike
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import reverse_complement_iupac
@@ -33,7 +34,6 @@ from causalgia.streams import Seed, derive
 _USUAL_UNITS = 1_000
 _NARROWEST_CLASS = 6
 _LEAST_HELD = 5
-_PROPOSALS_NAMED = 5
 
 
 def proposals(
@@ -225,7 +225,7 @@ def check_fresh_draws(found: TrialResults, looked_at: frozenset[str]) -> None:
             )
 
 
-def _read_proposals(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
+def _read_proposals(found: TrialResults, *, looked_at: frozenset[str]) -> Reading:
     """Return the finding of the screen, after a check that none of its backgrounds
     proposed.
     """
@@ -233,12 +233,12 @@ def _read_proposals(found: TrialResults, *, looked_at: frozenset[str]) -> Findin
     finding = read_screen(found)
     return replace(
         finding,
-        sentences=(*finding.sentences, *_relative_directions(found.steps.decisions)),
+        states=(*finding.states, *_relative_directions(found.steps.decisions)),
     )
 
 
-def _relative_directions(decisions: xr.Dataset) -> list[str]:
-    """Return a sentence on motifs whose verdict is not the sign of their effect; none
+def _relative_directions(decisions: xr.Dataset) -> list[Statement]:
+    """Return a statement on motifs whose verdict is not the sign of their effect; none
     if there are none.
     """
     motifs = decisions.sel(contrast=~decisions["is_placebo"])
@@ -250,14 +250,7 @@ def _relative_directions(decisions: xr.Dataset) -> list[str]:
         .to_numpy()[relative.any([dim for dim in relative.dims if dim != "contrast"])]
         .tolist()
     )
-    if not named:
-        return []
-    which = "this motif is" if len(named) == 1 else f"these {len(named):,} motifs are"
-    return [
-        f"The verdict on {which} relative to random sequences, which have effects on "
-        "these backgrounds themselves; the effect itself is 0 or has the opposite "
-        f"sign: {', '.join(named[:_PROPOSALS_NAMED])}{', ...' * (len(named) > _PROPOSALS_NAMED)}."
-    ]
+    return [Statement((("relative to random sequences", named),))] * bool(named)
 
 
 PROPOSALS = Entry(

@@ -18,7 +18,7 @@ from causalgia.design import Embed, Genomic, NullModel
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._pair import add_setting
 from causalgia.experiments._proposals import check_fresh_draws, check_fresh_parents
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.answer import Reading
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.shapes import read_shapes
 from causalgia.experiments.kit.sites import start_of_widest
@@ -285,7 +285,7 @@ def _near(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(windows.any(axis=(2, 3)))
 
 
-def _read_pairs(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
+def _read_pairs(found: TrialResults, *, looked_at: frozenset[str]) -> Reading:
     """Return how each pair acts, after a check that no background proposed."""
     check_fresh_draws(found, looked_at)
     return read_shapes(found)

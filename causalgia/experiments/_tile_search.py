@@ -27,11 +27,9 @@ from causalgia.experiments.kit.tile_contexts import (
     as_task,
     as_tile_sequences,
     check_task,
-    population_text,
     span_name,
     tile_analysis,
 )
-from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.predict import Predictor
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source
@@ -110,7 +108,7 @@ def tile_search(
         ``p_adjusted <= alpha``; ``finest`` where neither half was found. Intervals have
         probability ``1 - alpha width / total width``, so that those of prespecified
         disjoint spans hold simultaneously. Coordinates ``start``, ``stop``, ``depth``
-        and ``within`` (the parent span); attrs["sentence"].
+        and ``within`` (the parent span). ``cg.report`` says it in a sentence.
 
     Raises
     ------
@@ -301,7 +299,7 @@ def _adjusted_p(p: Any, nodes: Sequence[Node]) -> Any:
 def _search_table(
     whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, alpha: float, null: Genomic
 ) -> xr.Dataset:
-    """Return the table of a search: findings, intervals, the tree and the sentence."""
+    """Return the table of a search: findings, intervals and the tree."""
     import xarray as xr
     from scipy.special import stdtrit
 
@@ -341,26 +339,10 @@ def _search_table(
             "that contains it"
         ),
     )
-    return table.assign_attrs(
-        attrs | attributes(sentence=_search_sentence(table, null, alpha))
+    parents = set(null.parent_names)
+    drawn = attributes(
+        n_sequences=len(null.parents_given),
+        n_parents=len(parents),
+        n_draws=null.n_draws,
     )
-
-
-def _search_sentence(table: xr.Dataset, null: Genomic, alpha: float) -> str:
-    rows = table.isel(task=0)
-    ends = rows.isel(contrast=rows["finest"].to_numpy()).sortby("start")
-    task, bound = (
-        rows["task"].item(),
-        f"family-wise error at most {alpha:g} over {rows.sizes['contrast']} spans "
-        "tested",
-    )
-    if not ends.sizes["contrast"]:
-        return f"Task {task}: no span was found ({bound}), {population_text(null)}."
-    listed = [ends.isel(contrast=i) for i in range(ends.sizes["contrast"])]
-    effects = "; ".join(
-        f"{row['contrast'].item()}: {effect_in_words(row)}" for row in listed
-    )
-    return (
-        f"Task {task}: replacing the bases changes the outcome in {effects} ({bound}), "
-        f"{population_text(null)}."
-    )
+    return table.assign_attrs(attrs | drawn)

@@ -11,9 +11,9 @@ from causalgia.design import Genomic
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._copies import EXCESS
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.answer import Reading
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
-from causalgia.experiments.kit.shapes import GROUP, draw_shapes, read_shapes
+from causalgia.experiments.kit.shapes import GROUP, Clauses, draw_shapes, read_shapes
 from causalgia.experiments.kit.tile_contexts import (
     Strand,
     TileContext,
@@ -30,7 +30,6 @@ from causalgia.experiments.kit.tile_contexts import (
 from causalgia.experiments.kit.trial import ROPE, Trial, Weights
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source
-from causalgia.tell.shapes import excess_sentence, row_sentence
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -247,15 +246,17 @@ def _add_copies(trial: Trial, context: TileContext) -> None:
     trial.row(EXCESS, dose[-1] + total, asked=True)
 
 
-def _read_tiles(found: TrialResults) -> Finding:
-    def whole(text: str, rows: xr.Dataset) -> str:
-        names = rows["contrast"].to_numpy().tolist()
-        if TOGETHER in names:
-            return f"{text}; {row_sentence(rows.sel(contrast=TOGETHER), 'keeping all')}"
-        turned = row_sentence(rows.sel(contrast=ORIENTATION), "forward minus reversed")
-        return f"{text}; {excess_sentence(rows.sel(contrast=EXCESS))}; {turned}"
+def _read_tiles(found: TrialResults) -> Reading:
+    def after(rows: xr.Dataset) -> Clauses:
+        if TOGETHER in rows["contrast"].to_numpy().tolist():
+            return (("row", rows.sel(contrast=TOGETHER), "keeping all"),)
+        turned = rows.sel(contrast=ORIENTATION)
+        return (
+            ("excess", rows.sel(contrast=EXCESS)),
+            ("row", turned, "forward minus reversed"),
+        )
 
-    return read_shapes(found, axes=_AXES, whole=whole)
+    return read_shapes(found, axes=_AXES, after=after)
 
 
 TILES = Entry(

@@ -16,7 +16,7 @@ from causalgia.choices import Align
 from causalgia.design import Arm, Embed, Genomic, MatchedVariants, NullModel
 from causalgia.design.null_model import as_null_model
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
+from causalgia.experiments.kit.answer import Answer, Reading, largest_contrasts
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.listed_rows import list_of_variants, places
 from causalgia.experiments.kit.own_contexts import (
@@ -139,7 +139,7 @@ def variants(
     Returns
     -------
     Experiment
-        Finding ``variants`` (variant, task): ``effect`` and ``verdict``; alone and over
+        Reading ``variants`` (variant, task): ``effect`` and ``verdict``; alone and over
         contexts ``lower, upper, se``, over contexts also ``p, q``; among null variants
         ``p_matched, q_matched, n_matched, matched_lower, matched_upper``, from 30
         variants on ``lfdr_matched``, with `tail` ``tail_p`` and ``tail_by``.
@@ -148,8 +148,8 @@ def variants(
         the site (negative: before it, as the network reads); with `motifs` ``motif``,
         ``score_ref``, ``score_alt`` (log-odds in bits of its best place that overlaps
         the change) and ``strand``; ``dropped_keys``, what the null variants of a
-        stratum need not share. Finding ``null variants`` (null, task): their effects.
-        Finding ``skipped`` (line), with `skip`: ``name, reason, detail``.
+        stratum need not share. Reading ``null variants`` (null, task): their effects.
+        Reading ``skipped`` (line), with `skip`: ``name, reason, detail``.
         `causalgia.experiments.variant_frame` returns the table.
 
     Raises
@@ -375,12 +375,12 @@ def _over_contexts(
     )
 
 
-def _read_contexts(found: TrialResults) -> Finding:
+def _read_contexts(found: TrialResults) -> Reading:
     trial: Any = found.experiment
     rows = found.steps.decisions
-    return Finding(
+    return Reading(
         datasets=trial.finding_of(rows),
-        sentences=trial.said(rows),
+        states=trial.states(rows),
     )
 
 

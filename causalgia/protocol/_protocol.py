@@ -28,6 +28,7 @@ from causalgia.analysis import Analysis
 from causalgia.analysis_values import as_plain
 from causalgia.attributes import about
 from causalgia.checks import is_whole
+from causalgia.choices import Rows
 from causalgia.design import Design
 from causalgia.design.design import check_design
 from causalgia.design.plan_text import arm_rows, design_foot, plan_sentence
@@ -43,6 +44,7 @@ from causalgia.errors import (
     comma_list,
     quoted,
 )
+from causalgia.notes import ReportText
 from causalgia.predict import Predictor
 from causalgia.protocol.lock_file import (
     FORMAT,
@@ -58,11 +60,9 @@ from causalgia.stopping import Decided
 from causalgia.stopping.stopping_rules import STORED_NAMES
 from causalgia.tell.answers import (
     AnswerParts,
-    ReportText,
     every_row as all_rows,
     short_answer,
 )
-from causalgia.tell.effect_rows import Rows
 from causalgia.trial.archive import Archive, place_of
 from causalgia.trial.attributes import arm_coordinates, check_analysis, known_tasks
 from causalgia.types import Client

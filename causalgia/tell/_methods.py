@@ -20,12 +20,12 @@ from causalgia.effects.two_values import WEIGHT
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import null_value
+from causalgia.notes import ReportText
 from causalgia.streams import Seed
 from causalgia.tell._assumptions import assumptions
 from causalgia.tell._checklist import checklist
 from causalgia.tell._trial_report import count_clause, population_text, scale_text
 from causalgia.tell.answer_kinds import is_audit
-from causalgia.tell.answers import ReportText
 from causalgia.tell.audit_methods import audit_methods
 from causalgia.tell.citations import Work, uses_skewness, works
 from causalgia.tell.effect_rows import as_reportable, readable

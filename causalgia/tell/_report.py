@@ -9,12 +9,12 @@ from typing import Any, Literal, get_args, overload
 
 import xarray as xr
 
+from causalgia.choices import Rows
 from causalgia.errors import CausalgiaError, DataError, quoted
+from causalgia.notes import ReportText
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.tell._methods import Methods, methods_text
 from causalgia.tell.answer_kinds import Asked, is_audit, told
-from causalgia.tell.answers import ReportText
-from causalgia.tell.effect_rows import Rows
 
 Printed = Literal["text", "md", "html", "latex"]
 Shape = Literal["text", "md", "html", "latex", "page", "methods"]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.attributes import about, has
-from causalgia.choices import TARGET_MEANINGS
+from causalgia.choices import TARGET_MEANINGS, Rows
 from causalgia.effect_table import (
     gaps_in_words,
     has_gaps,
@@ -22,7 +22,6 @@ from causalgia.inputs import parse_json
 from causalgia.schema import keeps_effects, validate
 from causalgia.tell.effect_rows import (
     Row,
-    Rows,
     rows_of,
 )
 from causalgia.tell.table_formats import (

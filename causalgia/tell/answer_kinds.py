@@ -9,9 +9,10 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import xarray as xr
 
-from causalgia.choices import requested_parts
+from causalgia.choices import Rows, requested_parts
 from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import DataError, printable, quoted, type_in_words
+from causalgia.notes import Statement
 from causalgia.schema import keeps_effects, with_selected_dims
 from causalgia.tell._trial_report import describe_outcomes
 from causalgia.tell.activity_answers import activity_parts
@@ -19,7 +20,7 @@ from causalgia.tell.answers import AnswerParts, answer_parts
 from causalgia.tell.audit_answers import audit_answer, audit_tables
 from causalgia.tell.count_answers import describe_counts, quality_parts
 from causalgia.tell.curve_answers import curve_parts
-from causalgia.tell.effect_rows import Rows, is_posterior, readable
+from causalgia.tell.effect_rows import is_posterior, readable
 from causalgia.tell.small_answers import (
     OF_AGREEMENT,
     agreement_parts,
@@ -30,6 +31,7 @@ from causalgia.tell.small_answers import (
     size_parts,
     tipping_parts,
 )
+from causalgia.tell.statements import said
 from causalgia.tell.swap_answers import swap_parts
 from causalgia.tell.table_formats import escaped
 
@@ -184,6 +186,18 @@ def _effects(x: xr.Dataset, asked: Asked) -> Told:
     )
 
 
+def _search(x: xr.Dataset, asked: Asked) -> Told:
+    of_task = Statement((("search", x.isel(task=0)),), str(x["task"].item()))
+    return answer_parts(
+        x,
+        rows=asked.rows,
+        order=asked.order,
+        answer=[said(of_task)],
+        noted=asked.noted,
+        requested=asked.requested,
+    )
+
+
 def _answer(x: Any, asked: Asked) -> Told:
     return answer_parts(
         x.decisions,
@@ -303,6 +317,7 @@ KINDS = (
         _parts(posterior_parts, "task", "order"),
         True,
     ),
+    Kind("a search of spans", _has("p_adjusted", "finest"), _search),
     Kind("curves", is_curve, _curve, True),
     Kind("outcomes", is_before_estimates, _outcomes, True),
     Kind("effects", is_effects, _effects, True),

@@ -13,11 +13,11 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from causalgia.choices import VERDICTS, requested_parts
+from causalgia.choices import VERDICTS, Rows, requested_parts
 from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import DataError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
-from causalgia.notes import as_said, notes_of
+from causalgia.notes import ReportText, as_said, notes_of
 from causalgia.schema import keeps_effects
 from causalgia.tell._trial_report import (
     describe_outcomes,
@@ -34,7 +34,6 @@ from causalgia.tell.effect_lines import (
     long_table,
 )
 from causalgia.tell.effect_rows import (
-    Rows,
     as_reportable,
     first_of,
     helpers_of,
@@ -194,33 +193,6 @@ class AnswerParts:
         parts = {"arms": self.arms, "each": self.each}
         parts["notes"] = (*self.further, *self.notes)
         return [parts[name] for name in self.requested]
-
-
-class ReportText(str):
-    """A report: a string, which a notebook shows as HTML and a prompt as its text.
-
-    Examples
-    --------
-    >>> ReportText("GATA1: 1.40 [1.20, 1.60]")
-    GATA1: 1.40 [1.20, 1.60]
-    """
-
-    __slots__ = ("_html",)
-    _html: str
-
-    def __new__(cls, text: str, html: str = "") -> ReportText:
-        made = super().__new__(cls, text)
-        made._html = html
-        return made
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        """Return the report for notebooks; text keeps its lines."""
-        from causalgia.inputs import as_html
-
-        return self._html or f"<pre>{as_html(str(self))}</pre>"
 
 
 def short_answer(

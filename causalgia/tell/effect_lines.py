@@ -13,11 +13,11 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.attributes import about
+from causalgia.choices import Rows
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.tell._trial_report import in_one_line
 from causalgia.tell.effect_rows import (
     Row,
-    Rows,
     axis_of,
     placebo_count,
     placebo_rounding_unit,

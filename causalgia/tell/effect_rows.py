@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +28,6 @@ from causalgia.estimation.given_table import read_given
 from causalgia.notes import with_notes
 from causalgia.schema import validate
 from causalgia.verdicts.shrinkage import posterior_columns
-
-Rows = Literal["summary", "all"]
 
 ENOUGH_FOR_QUANTILES = 40
 AXES = ("place", "gap", "distance", "copies", "center", "gc_percent", "letter")

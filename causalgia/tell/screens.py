@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from causalgia.attributes import about
 from causalgia.checks import first_of, in_list
 from causalgia.choices import PLACEBO_ROPES
+from causalgia.experiments.kit.screens import Acting, Screened
 from causalgia.inputs import cut_middle
 from causalgia.tell.answer_sentences import size_in_words
 from causalgia.tell.verdict_sentences import region_in_words
@@ -18,38 +18,6 @@ if TYPE_CHECKING:
 
 _OF_RANDOM = "the range of random sequences"
 _IN_ANSWER, _FAMILIES_NAMED, _MEMBERS_NAMED = 3, 20, 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Acting:
-    """A motif that leads its family: its effect on the strand that acts, and that on the
-    other (NaN where there is one), and the other members, the largest effect first.
-    """
-
-    name: str
-    core: str
-    strand: str
-    effect: float
-    lower: float
-    upper: float
-    other_strand: float = math.nan
-    members: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Screened:
-    """What a screen found in one task."""
-
-    noun: str
-    n_asked: int
-    n_acting: int
-    families: tuple[Acting, ...]
-    largest: Acting
-    n_inside: int
-    n_random: int
-    n_random_acting: int
-    range_lower: float
-    range_upper: float
 
 
 def screen_sentence(found: Screened, decisions: xr.Dataset) -> str:

@@ -1,65 +1,19 @@
-"""Shapes of answers along a setting, and the sentence that is made from them alone."""
+"""Sentences on shapes of answers along a setting, and on single rows."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, OPEN, VERDICT_WORDS
+from causalgia.experiments.kit.shapes import NAMED_SHARE, Shape
 
 if TYPE_CHECKING:
     import xarray as xr
 
-KINDS = {
-    "place": "place",
-    "tile": "place",
-    "gap": "run",
-    "copies": "curve",
-    "gc_percent": "slope",
-    "log10_kd": "slope",
-}
-"""Axis -> kind of its shapes."""
-NAMED_SHARE = 0.25
-"""A run is named from this share of the largest one on; weaker ones are counted."""
 _FEW = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """Neighboring settings of one verdict.
-
-    Attributes
-    ----------
-    axis, group
-        The setting (place, gap, copies), and the curve that it is part of.
-    start, stop, n
-        First and last setting, and how many were asked.
-    sign
-        1, -1; 0 inside of the region; None undecided.
-    size, weakest, strongest
-        Mean effect of the settings, that nearest to 0, and that farthest.
-    first, last
-        Effects at the first setting and the last.
-    """
-
-    axis: str
-    group: str = ""
-    start: float
-    stop: float
-    n: int = 1
-    sign: int | None
-    size: float
-    weakest: float
-    strongest: float
-    first: float = math.nan
-    last: float = math.nan
-
-    @property
-    def kind(self) -> str:
-        return KINDS.get(self.axis, "run")
 
 
 def shape_sentence(shapes: Sequence[Shape], of: str) -> str:
@@ -151,7 +105,7 @@ def alone_sentence(rows: xr.Dataset, of: str) -> str:
         _does(row, f" on {row['strand'].item()}")
         for row in (rows.isel(contrast=i) for i in range(rows.sizes["contrast"]))
     ]
-    return f"one {of} at the center {in_list(parts)};"
+    return f"one {of} at the center {in_list(parts)}"
 
 
 def row_sentence(row: xr.Dataset, of: str) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from causalgia.estimation.lines import Line
-    from causalgia.tell.shapes import Shape
+    from causalgia.experiments.kit.shapes import Shape
 
 _NAMED_SHARE, _CURVED = 0.005, 0.05
 _LACK_OF_FIT = 0.05  # level of the test that a line fits

@@ -4,19 +4,13 @@ null variants could not match or resolve.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection
-
 import numpy as np
 import xarray as xr
 
-from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, VERDICT_WORDS
 from causalgia.errors import NAMES_SHOWN
 from causalgia.inputs import cut_middle
 from causalgia.tell.answer_sentences import size_in_words
-
-ONE_CONTEXT = "no interval: one context"
 
 
 def counted_variants(rows: xr.Dataset, where: str) -> str:
@@ -70,50 +64,3 @@ def _one_variant(row: xr.Dataset) -> str:
         makes = row["score_alt"].item() > row["score_ref"].item()
         size += f", {'makes' if makes else 'breaks'} {row['motif'].item()}"
     return f"{cut_middle(str(row['contrast'].item()))} {size}"
-
-
-def null_variant_notes(
-    dropped: Collection[tuple[str, ...]],
-    given_up: int,
-    nulls: float,
-    least: int,
-    level: float,
-    *,
-    without_site: bool = False,
-) -> list[str]:
-    """Return the notes on ranks: keys that null variants do not match, and how small
-    their p-values can be.
-
-    Parameters
-    ----------
-    dropped
-        The keys that each variant's null variants need not share.
-    given_up
-        Null variants that share fewer keys, since no place for them was found.
-    nulls, least, level
-        Null variants of a stratum (median), and how many real variants there must be
-        for any to reach a q of `level`.
-    without_site
-        Whether variants have read-outs, and null variants lie at loci without one.
-
-    Examples
-    --------
-    >>> null_variant_notes([(), ("context",)], 0, 10_000, 1, 0.05)
-    ['1 of 2 variants: too few null variants match on context']
-    """
-    notes = [
-        f"{count:,} of {len(dropped):,} variants: too few null variants match on "
-        f"{in_list(keys)}"
-        for keys, count in sorted(Counter(dropped).items())
-        if keys
-    ]
-    if without_site:
-        notes.append("null variants lie at random loci, without a read-out there")
-    if given_up:
-        notes.append(f"{given_up:,} null variants share fewer keys than asked")
-    if least > 1:
-        notes.append(
-            f"among {nulls:,.0f} null variants (median) p is too large for q <= "
-            f"{level:.2g} if fewer than {least:,} variants are real (n_null=)"
-        )
-    return notes

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import product
 from os import PathLike
 from pathlib import Path
@@ -17,9 +17,10 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.attributes import about
-from causalgia.choices import requested_parts
+from causalgia.choices import Rows, requested_parts
 from causalgia.errors import DataError, quoted
 from causalgia.inputs import not_written, to_csv
+from causalgia.notes import ReportText, Statement
 from causalgia.sequences.variant_files import (
     InfoField,
     Variant,
@@ -27,28 +28,25 @@ from causalgia.sequences.variant_files import (
     info_name,
 )
 from causalgia.tell import figures
-from causalgia.tell.answers import ReportText
-from causalgia.tell.effect_rows import Rows
 
 
 @dataclass(frozen=True, eq=False)
-class Finding:
-    """Results beyond single contrasts: derived Datasets, and sentences that answer the
-    question.
+class Reading:
+    """Results beyond single contrasts: derived Datasets, and what answers the question.
 
     Attributes
     ----------
     datasets
         Name -> Dataset, such as a fitted line, a logo or the posterior of a period.
-    sentences
-        The answer as text, each estimate with its interval: a sentence for each task.
-    details
-        Further sentences, which are printed on request.
+    states
+        The answer in values: a statement for each task.
+    further
+        What is stated on request.
     """
 
     datasets: Mapping[str, xr.Dataset] = field(default_factory=dict)
-    sentences: tuple[str, ...] = ()
-    details: tuple[str, ...] = ()
+    states: tuple[Statement | str, ...] = ()
+    further: tuple[Statement | str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -66,10 +64,9 @@ class Answer:
         coordinates.
     findings
         Datasets of the results beyond single contrasts, by name.
-    sentences
-        The answer as text: a sentence for each task.
-    details
-        Further sentences, which ``report(notes=True)`` prints.
+    states, further
+        The answer in values, a statement for each task, and what ``report(notes=True)``
+        says besides; as text, `sentences` and `details`.
     motifs
         The motifs that its arms embed, which pictures have in their titles.
     """
@@ -78,10 +75,24 @@ class Answer:
     estimates: xr.Dataset
     decisions: xr.Dataset
     findings: Mapping[str, xr.Dataset]
-    sentences: tuple[str, ...]
-    details: tuple[str, ...] = ()
+    states: tuple[Statement | str, ...]
+    further: tuple[Statement | str, ...] = ()
     figure: Callable[[Answer], figures.Axes] | None = None
     motifs: str = ""
+
+    @cached_property
+    def sentences(self) -> tuple[str, ...]:
+        """The answer as text: a sentence for each task."""
+        from causalgia.tell.statements import said
+
+        return tuple(map(said, self.states))
+
+    @cached_property
+    def details(self) -> tuple[str, ...]:
+        """Further sentences, which ``report(notes=True)`` prints."""
+        from causalgia.tell.statements import said
+
+        return tuple(map(said, self.further))
 
     def __str__(self) -> str:
         return self.report()
@@ -111,7 +122,7 @@ class Answer:
         rows, task, order, arms, sentences, notes
             As in `causalgia.report`.
         """
-        from causalgia.tell.answers import ReportText, answer_parts
+        from causalgia.tell.answers import answer_parts
 
         requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
         parts = answer_parts(

@@ -12,7 +12,6 @@ from fractions import Fraction
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import numpy as np
 import xarray as xr
 
 from causalgia.analysis import Analysis
@@ -29,11 +28,10 @@ from causalgia.errors import (
     DesignError,
     quoted,
 )
-from causalgia.experiments.kit.answer import Answer, Finding
+from causalgia.experiments.kit.answer import Answer, Reading
 from causalgia.experiments.kit.listed_rows import skipped_finding
-from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import as_html
-from causalgia.notes import Said
+from causalgia.notes import Statement
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.ropes import Rope
 from causalgia.schema import check_dataset
@@ -80,26 +78,9 @@ class TrialResults:
     key: int
 
 
-def contrasts_only(found: TrialResults) -> Finding:  # noqa: ARG001 - the signature of every reader
+def contrasts_only(found: TrialResults) -> Reading:  # noqa: ARG001 - the signature of every reader
     """Return an empty finding, for an experiment whose contrasts are its answer."""
-    return Finding()
-
-
-def finding_by_task(
-    found: TrialResults,
-    text: Callable[[xr.Dataset], str],
-    details: Callable[[xr.Dataset], str] | None = None,
-) -> Finding:
-    """Return a sentence for each task (and predictor), the text of its decisions, and
-    further ones.
-    """
-    rows = list(rows_by_task(found.steps.decisions))
-    return Finding(
-        sentences=tuple(Said(text(table), *begins) for begins, table in rows),
-        details=tuple(Said(details(table), *begins) for begins, table in rows)
-        if details
-        else (),
-    )
+    return Reading()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +116,7 @@ class Entry:
     question: str
     estimand: str
     doi: str
-    read: Callable[[TrialResults], Finding] = contrasts_only
+    read: Callable[[TrialResults], Reading] = contrasts_only
     draw: Callable[[Answer], figures.Axes] | None = None
     zoo: str = "rbfox1_like"
     example: Mapping[str, Any] = field(default_factory=dict)
@@ -326,7 +307,7 @@ class Experiment(Design):
                 message=".* do(es)? not vary at all over",
                 category=DegenerateWarning,
             )
-            finding, over = self.entry.read(found), over_predictors(found.steps.effects)
+            reading, over = self.entry.read(found), over_predictors(found.steps.effects)
         of = getattr(self.drawn, "of", None)
         skipped, n_used = (
             (of.skipped, len(of)) if isinstance(of, Sequences) else ((), 0)
@@ -339,16 +320,16 @@ class Experiment(Design):
             decisions=found.steps.decisions,
             findings={
                 **skipped_finding(skipped),
-                **finding.datasets,
+                **reading.datasets,
                 **over.datasets,
             },
-            sentences=(
-                *finding.sentences,
-                *over.sentences,
+            states=(
+                *reading.states,
+                *over.states,
                 *account,
                 *(f"{note}." for note in self.notes),
             ),
-            details=finding.details,
+            further=reading.further,
             figure=self.entry.draw,
             motifs=motifs_of(self),
         )
@@ -405,10 +386,9 @@ class Experiment(Design):
 
 
 NAME = "over predictors"
-_LARGEST_SHOWN = 6
 
 
-def over_predictors(effects: xr.Dataset | None) -> Finding:
+def over_predictors(effects: xr.Dataset | None) -> Reading:
     """Return the mean effect over predictors and the sd between them; an empty finding
     for one predictor.
 
@@ -423,7 +403,7 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
 
     Returns
     -------
-    Finding
+    Reading
         ``"over predictors"``: ``ace, se, lower, upper (contrast, task)``;
         ``between_sd (contrast, task)``, the sd of the predictors' ACEs;
         ``ace_of_each, se_of_each (contrast, task, model)``; and a sentence for each
@@ -435,9 +415,8 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
         or "model" not in effects["ice"].dims
         or effects.sizes["model"] < 2
     ):
-        return Finding()
+        return Reading()
     from causalgia.estimation import estimate
-    from causalgia.tell.table_formats import format_se
 
     try:
         with warnings.catch_warnings():
@@ -448,33 +427,17 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
                 estimate(effects, target="population x predictors"),
             )
     except CausalgiaError as error:
-        return Finding(sentences=(f"No effect over predictors: {error}",))
+        return Reading(states=(f"No effect over predictors: {error}",))
     table = over[["ace", "se", "lower", "upper"]].assign(
         between_sd=each["ace"].std("model", ddof=1),
         ace_of_each=each["ace"],
         se_of_each=each["se"],
     )
-    sentences = []
-    for task in table["task"].to_numpy():
-        rows = table.sel(task=task)
-        largest = rows["contrast"].to_numpy()[
-            np.argsort(-abs(rows["ace"].to_numpy()), kind="stable")[:_LARGEST_SHOWN]
-        ]
-        parts = []
-        for name in [name for name in rows["contrast"].to_numpy() if name in largest]:
-            row = rows.sel(contrast=name)
-            within, between = (
-                format_se(float(row["se_of_each"].median())),
-                format_se(row["between_sd"].item()),
-            )
-            parts.append(
-                f"{name} {effect_in_words(row)} (sd between predictors {between}, SE "
-                f"within one {within})"
-            )
-        n = table.sizes["model"]
-        over_all = f"over predictors like these {n}, {'; '.join(parts)}."
-        sentences.append(Said(over_all, str(task)))
-    return Finding({NAME: table}, tuple(sentences))
+    states = [
+        Statement((("over predictors", table.sel(task=task)),), str(task))
+        for task in table["task"].to_numpy()
+    ]
+    return Reading({NAME: table}, tuple(states))
 
 
 Claims: TypeAlias = Literal["confirmatory", "screening"]

@@ -6,20 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from causalgia.attributes import about
 from causalgia.design import Genomic
 from causalgia.effects.scales import OF_MEANS
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.answer import Reading
 from causalgia.experiments.kit.experiment import Experiment
-from causalgia.experiments.kit.variance import effect_in_words
-from causalgia.notes import Said
+from causalgia.notes import Statement
 from causalgia.sequences import Motif, find_instances
 from causalgia.streams import Seed, derive
-from causalgia.tell.small_answers import moderation_sentence
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,42 +46,42 @@ class Place:
 
 def moderated_by_neighbors(
     effects: xr.Dataset, design: Experiment, place: Place, *, rows: Sequence[str]
-) -> Finding:
+) -> Reading:
     """Return how the effects of some rows change with GC, with the number of instances
     elsewhere, and with the distance to the nearest; sentences on the last row.
     """
     tables = _effect_moderation(_add_neighbor_coordinates(effects, design, place), rows)
     tasks = effects["task"].to_numpy().tolist()
-    details = (
-        _moderation_sentence(table, task, rows[-1])
+    further = [
+        Statement((("neighbors", table.sel(contrast=rows[-1], task=task)),), str(task))
         for task in tasks
         for table in tables.values()
-    )
-    return Finding(datasets=tables, details=tuple(details))
+    ]
+    return Reading(datasets=tables, further=tuple(further))
 
 
-def moderated_by_units(effects: xr.Dataset | None, rows: Sequence[str]) -> Finding:
+def moderated_by_units(effects: xr.Dataset | None, rows: Sequence[str]) -> Reading:
     """Return what moves the individual effects of some rows (`causalgia.moderation`),
     with a sentence where a moderator is named; nothing where none could be.
     """
     from causalgia._moderation import LEAST_CLUSTERS, LEAST_UNITS, moderation
 
     if effects is None or about(effects, None).transform in OF_MEANS:
-        return Finding()
+        return Reading()
     n_clusters = effects.sizes["unit"]
     if "parent" in effects.coords:
         n_clusters = len(np.unique(effects["parent"].to_numpy()))
     # two sides of two halves
     if effects.sizes["unit"] < 4 * LEAST_UNITS or n_clusters < 4 * LEAST_CLUSTERS:
-        return Finding()
+        return Reading()
     found = moderation(_over_models(effects, rows))
-    details = [
-        Said(moderation_sentence(one, str(row)), str(task))
+    further = [
+        Statement((("moderation", one, str(row)),), str(task))
         for task in found["task"].to_numpy()
         for row in rows
         if (one := found.sel(task=task, contrast=row).squeeze())["named"].item()
     ]
-    return Finding(datasets={"moderation": found}, details=tuple(details))
+    return Reading(datasets={"moderation": found}, further=tuple(further))
 
 
 def _over_models(effects: xr.Dataset, rows: Sequence[str]) -> xr.Dataset:
@@ -152,36 +150,3 @@ def _effect_moderation(
         if by and len(set(part["parent"].to_numpy().tolist())) >= _LEAST_PARENTS:
             found[name] = moderation(part, by)
     return found
-
-
-def _moderation_sentence(table: xr.Dataset, task: Any, row_of: str) -> str:
-    """Return the changes for one sd more GC, one more instance, or ten more bases to
-    the nearest one.
-    """
-    import xarray as xr
-
-    steps = (
-        {"gc": table["sd_of"].sel(moderator="gc").max().item()}
-        if "gc" in table["moderator"]
-        else {}
-    )
-    steps |= {"neighbors": 1.0, "distance": 10.0}
-    words = {
-        "neighbors": "each instance elsewhere",
-        "distance": "10 bp further from the nearest instance",
-    }
-    changes = []
-    for name in table["moderator"].to_numpy().tolist():
-        row = table.sel(contrast=row_of, task=task, moderator=name)
-        limits = {"ace": row["slope"], "lower": row["lower"], "upper": row["upper"]}
-        change = (
-            effect_in_words(
-                xr.Dataset({key: value * steps[name] for key, value in limits.items()})
-            )
-            if np.isfinite(row["lower"])
-            else "an amount that one sequence alone shows"
-        )
-        changes.append(
-            f"{change} for {words.get(name, f'{100 * steps[name]:.2g} points more GC')}"
-        )
-    return Said(f"{row_of} changes by {', and by '.join(changes)}.", str(task))

@@ -4,9 +4,10 @@ there.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,12 @@ from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS, placebos_for_ranks
 from causalgia.design import Arm, Embed, NullModel, Untreated
 from causalgia.design.pattern_interventions import FixedPlacebo
 from causalgia.errors import DesignError
-from causalgia.experiments.kit.answer import Answer, Finding
+from causalgia.experiments.kit.answer import Answer, Reading
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import start_of_widest
+from causalgia.experiments.kit.unasked import motifs_left_out
 from causalgia.experiments.kit.variance import rows_by_task
-from causalgia.notes import Said
+from causalgia.notes import Statement
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
@@ -32,8 +34,6 @@ from causalgia.sequences.motif_alignments import apart_by_class, motif_families
 from causalgia.sequences.motif_names import factor_class
 from causalgia.sequences.motif_scores import holds_site
 from causalgia.streams import derive
-from causalgia.tell.screens import Acting, Screened, screen_details, screen_sentence
-from causalgia.tell.unasked import motifs_left_out
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,6 +48,38 @@ _LEAST_HELD = 5
 """Letters of a motif, at least, that no random sequence may hold; shorter ones are in
 most.
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acting:
+    """A motif that leads its family: its effect on the strand that acts, and that on the
+    other (NaN where there is one), and the other members, the largest effect first.
+    """
+
+    name: str
+    core: str
+    strand: str
+    effect: float
+    lower: float
+    upper: float
+    other_strand: float = math.nan
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Screened:
+    """What a screen found in one task."""
+
+    noun: str
+    n_asked: int
+    n_acting: int
+    families: tuple[Acting, ...]
+    largest: Acting
+    n_inside: int
+    n_random: int
+    n_random_acting: int
+    range_lower: float
+    range_upper: float
 
 
 def screen(
@@ -279,7 +311,7 @@ def read_screen(
     rows: Mapping[str, Mapping[str, str]] | None = None,
     motifs: Mapping[str, str | Motif] | None = None,
     both_strands: bool = True,
-) -> Finding:
+) -> Reading:
     """Return the finding ``motifs``, each by its better strand, and a sentence for each
     task; `rows`: motif -> strand -> contrast, every contrast by itself if None.
     """
@@ -296,22 +328,22 @@ def read_screen(
         core=("motif", [one.consensus for one in cores.values()]),
         width=("motif", [len(one) for one in cores.values()]),
     )
-    sentences, details = list[str](), list[str]()
+    states, further = list[Statement](), list[Statement]()
     places = zip(
         rows_by_task(table.rename(effect="ace")), rows_by_task(decisions), strict=True
     )
     for (begins, part), (_, of_task) in places:
         what = _screened(part, of_task, found.experiment.entry.name)
-        sentences.append(Said(screen_sentence(what, of_task), *begins))
-        details.append(Said(screen_details(what, of_task), *begins))
-    return Finding(
+        states.append(Statement((("screen", what, of_task),), *begins))
+        further.append(Statement((("families", what, of_task),), *begins))
+    return Reading(
         datasets={
             "motifs": table.assign_attrs(
                 estimand=found.experiment.estimand, scale=about(decisions, "").scale
             )
         },
-        sentences=tuple(sentences),
-        details=tuple(details),
+        states=tuple(states),
+        further=tuple(further),
     )
 
 

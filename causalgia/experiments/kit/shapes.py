@@ -3,26 +3,74 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from causalgia.choices import DIRECTIONS, INSIDE
 from causalgia.experiments.kit.variance import rows_by_task
-from causalgia.notes import Said
-from causalgia.tell.shapes import NAMED_SHARE, Shape, shape_sentence
+from causalgia.notes import Statement
 from causalgia.types import Mask
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.experiments.kit.answer import Answer, Finding
+    from causalgia.experiments.kit.answer import Answer, Reading
     from causalgia.experiments.kit.experiment import TrialResults
     from causalgia.tell.figures.axes import Axes
 
 GROUP = "arrangement"
 """Label of rows that are one curve each."""
+Clauses: TypeAlias = tuple[tuple[Any, ...], ...]
+KINDS = {
+    "place": "place",
+    "tile": "place",
+    "gap": "run",
+    "copies": "curve",
+    "gc_percent": "slope",
+    "log10_kd": "slope",
+}
+"""Axis -> kind of its shapes."""
+NAMED_SHARE = 0.25
+"""A run is named from this share of the largest one on; weaker ones are counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """Neighboring settings of one verdict.
+
+    Attributes
+    ----------
+    axis, group
+        The setting (place, gap, copies), and the curve that it is part of.
+    start, stop, n
+        First and last setting, and how many were asked.
+    sign
+        1, -1; 0 inside of the region; None undecided.
+    size, weakest, strongest
+        Mean effect of the settings, that nearest to 0, and that farthest.
+    first, last
+        Effects at the first setting and the last.
+    """
+
+    axis: str
+    group: str = ""
+    start: float
+    stop: float
+    n: int = 1
+    sign: int | None
+    size: float
+    weakest: float
+    strongest: float
+    first: float = math.nan
+    last: float = math.nan
+
+    @property
+    def kind(self) -> str:
+        return KINDS.get(self.axis, "run")
 
 
 def shapes_along(rows: xr.Dataset, axis: str) -> list[Shape]:
@@ -128,26 +176,27 @@ def read_shapes(
     found: TrialResults,
     *,
     axes: tuple[str, ...] = (),
-    whole: Callable[[str, xr.Dataset], str] = lambda text, _: text,
-) -> Finding:
-    """Return the shape of the answer in each task along each axis, and its sentences,
-    of which `whole` says more by the rows.
+    before: Callable[[xr.Dataset], Clauses] = lambda _: (),
+    after: Callable[[xr.Dataset], Clauses] = lambda _: (),
+) -> Reading:
+    """Return the shape of the answer in each task along each axis, which is stated
+    between what else its decisions state.
     """
-    from causalgia.experiments.kit.answer import Finding
+    from causalgia.experiments.kit.answer import Reading
 
-    entry, sentences = found.experiment.entry, list[str]()
+    entry, states = found.experiment.entry, list[Statement]()
     every: list[tuple[tuple[str, str | None], Shape]] = []
     for begins, rows in rows_by_task(found.steps.decisions):
-        parts = []
+        parts = list[tuple[Any, ...]]()
         for axis in axes or (entry.axis,):
             if axis not in rows.coords:
                 continue
             asked = rows.isel(contrast=question_rows(rows, axis))
             shapes = shapes_along(asked, axis)
             every += [(begins, shape) for shape in shapes]
-            parts.append(shape_sentence(shapes, entry.of).removesuffix("."))
-        sentences.append(Said(f"{whole('; '.join(parts), rows)}.", *begins))
-    return Finding(datasets={"shapes": shape_table(every)}, sentences=tuple(sentences))
+            parts.append(("shapes", shapes, entry.of))
+        states.append(Statement((*before(rows), *parts, *after(rows)), *begins))
+    return Reading(datasets={"shapes": shape_table(every)}, states=tuple(states))
 
 
 def question_rows(rows: xr.Dataset, axis: str) -> Mask:

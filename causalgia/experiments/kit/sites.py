@@ -291,7 +291,6 @@ def motif_sites(null: Genomic, pattern: str | Motif, threshold: float | None) ->
 _BACKGROUNDS = 2_000
 # of an instance of a motif, or that of its best string where it is greater
 _P_VALUE = 1e-4
-_WORTH_SAYING = 0.01
 
 
 def further_sites(design: Design, name: str, *, key: int) -> dict[str, float]:
@@ -345,40 +344,6 @@ def further_sites(design: Design, name: str, *, key: int) -> dict[str, float]:
         label: _share_completed(tokens, written, pattern)
         for label, pattern in patterns.items()
     }
-
-
-def further_sites_in_words(
-    design: Design, name: str, *, of: str, key: int
-) -> tuple[str, ...]:
-    """Return a sentence for each string that an arm completes unintentionally in more
-    than 1 % of backgrounds.
-
-    Examples
-    --------
-    >>> import causalgia as cg
-    >>> null = cg.Uniform(length=41)
-    >>> further_sites_in_words(
-    ...     cg.experiments.copies(null, "UGCAUG", at=(4, 12)),
-    ...     "UGCAUG at 4, UGCAUG at 12",
-    ...     of="the excess",
-    ...     key=0,
-    ... )
-    ('In 6 % of backgrounds the sites of "UGCAUG at 4, UGCAUG at 12" and the ...',)
-    >>> further_sites_in_words(
-    ...     cg.experiments.copies(null, "UGCAUG", at=(4, 13)),
-    ...     "UGCAUG at 4, UGCAUG at 13",
-    ...     of="the excess",
-    ...     key=0,
-    ... )
-    ()
-    """
-    return tuple(
-        f'In {100 * share:.0f} % of backgrounds the sites of "{name}" and the letters '
-        f"between them read {label} once "
-        f"more, on either strand: its effect is part of {of}."
-        for label, share in further_sites(design, name, key=key).items()
-        if share > _WORTH_SAYING
-    )
 
 
 def _share_completed(

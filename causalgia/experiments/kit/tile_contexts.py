@@ -88,29 +88,6 @@ def tile_analysis(null: Genomic, rope: Rope) -> Analysis:
     return Analysis(rope=rope, target="parents" if alone else "population")
 
 
-def population_text(null: Genomic) -> str:
-    """Return the target population of the effects, as the end of a sentence.
-
-    Examples
-    --------
-    >>> population_text(as_tile_sequences(["ACGTAC", "TTGACA"], 10, Rope.parse(0)))
-    'over the population that these 2 sequences represent, 10 draws of each'
-    >>> population_text(as_tile_sequences(["ACGTAC"], 10, Rope.parse(0)))
-    'in this one sequence, over 10 draws'
-    """
-    n, n_parents = len(null.parents_given), len(set(null.parent_names))
-    if n_parents == 1:
-        which = (
-            "this one sequence" if n == 1 else f"these {n:,} sequences of one parent"
-        )
-        return f"in {which}, over {null.available:,} draws"
-    of = "" if n_parents == n else f", {n_parents:,} parents,"
-    return (
-        f"over the population that these {n:,} sequences{of} represent, "
-        f"{null.n_draws:,} draws of each"
-    )
-
-
 def span_name(span: Span) -> str:
     """Return the name of a span, "start-stop".
 

@@ -22,10 +22,10 @@ from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments.kit.experiment import Entry, Experiment
 from causalgia.experiments.kit.shapes import draw_shapes, read_shapes
 from causalgia.experiments.kit.site_controls import UNTREATED, as_site_control
+from causalgia.experiments.kit.unasked import settings_left_out
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
-from causalgia.tell.unasked import settings_left_out
 
 ROPE = "0.1 of largest"
 """Region of the entries whose rows are settings: a tenth of the largest effect of one

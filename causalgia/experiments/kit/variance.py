@@ -61,22 +61,6 @@ def variance_limits(variance: Array, se: Array, ci_prob: float) -> tuple[Array, 
     return lower, upper
 
 
-def effect_in_words(row: xr.Dataset) -> str:
-    """Return one contrast's effect with its interval to three digits, "1.06 [1.05,
-    1.07]".
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> effect_in_words(xr.Dataset({"ace": 1.0612, "lower": 1.0512, "upper": 1.0712}))
-    '1.06 [1.05, 1.07]'
-    """
-    from causalgia.tell.answer_sentences import size_in_words
-
-    columns = ("ace", "se", "lower", "upper")
-    return size_in_words({name: row[name].item() for name in columns if name in row})
-
-
 Place: TypeAlias = tuple[str, str | None]
 """Task and model that a sentence is on."""
 

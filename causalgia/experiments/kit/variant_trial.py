@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
@@ -22,6 +23,7 @@ from causalgia.experiments.kit.listed_rows import (
     skipped_finding,
 )
 from causalgia.experiments.kit.own_contexts import on_reference
+from causalgia.experiments.kit.unasked import null_variant_notes
 from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.multiplicity.matched_ranks import (
     Strata,
@@ -29,15 +31,10 @@ from causalgia.multiplicity.matched_ranks import (
     local_fdr,
     rank_among_matched,
 )
-from causalgia.notes import Said
+from causalgia.notes import Statement
 from causalgia.ropes import Rope
 from causalgia.sequences.listed_variants import ListedVariants
 from causalgia.streams import RNG
-from causalgia.tell.variant_sentences import (
-    ONE_CONTEXT,
-    counted_variants,
-    null_variant_notes,
-)
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -48,6 +45,7 @@ OVER_CONTEXTS = (
     "over contexts: the mean of Y(alternate) - Y(reference) over backgrounds, with its "
     "standard error"
 )
+_ONE_CONTEXT = "no interval: one context"
 _OF_OTHERS = ("notes", "cluster", "control_sd_of", "assignment")
 _COLUMNS = (
     *("ace", "lower", "upper", "verdict", "se", "p", "q"),
@@ -88,7 +86,7 @@ class VariantTrial(Experiment):
         if self.matched is not None:
             return "Which variants have larger effects than matched variants?"
         one = self.windows is not None and len(self.windows) == 1
-        return f"{super().question}{f' ({ONE_CONTEXT})' * one}"
+        return f"{super().question}{f' ({_ONE_CONTEXT})' * one}"
 
     @property
     def null_variants(self) -> str:
@@ -103,7 +101,7 @@ class VariantTrial(Experiment):
         """What is to be known before anything is predicted."""
         if self.strata is None:
             one = self.windows is not None and len(self.windows) == 1
-            return (ONE_CONTEXT,) * one
+            return (_ONE_CONTEXT,) * one
         m = np.median([len(self.strata.nulls[s]) for s in self.strata.of_effect])
         least = ceil(len(self._dropped) / (self._alpha * (m + 1)))
         return tuple(
@@ -158,7 +156,7 @@ class VariantTrial(Experiment):
             estimates=estimates,
             decisions=decisions,
             findings=found,
-            sentences=self.said(decisions),
+            states=self.states(decisions),
             figure=self.entry.draw,
         )
 
@@ -190,15 +188,13 @@ class VariantTrial(Experiment):
         rows = row_of_each_line(rows.assign_attrs(estimand=estimand), self.listed)
         return {"variants": rows, **skipped_finding(self.listed.skipped)}
 
-    def said(self, decisions: xr.Dataset) -> tuple[str, ...]:
-        """Return for each task how many variants have each verdict, and what became of
-        the lines of the list.
+    def states(self, decisions: xr.Dataset) -> tuple[Statement | str, ...]:
+        """Return for each task the verdicts on the variants, and what became of the
+        lines of the list.
         """
-        where = "over contexts" if self.windows is None else "in their own contexts"
-        if self.matched is not None:
-            where = f"ranked among matched variants (q <= {self._alpha:g})"
+        q = math.nan if self.matched is None else self._alpha
         counts = [
-            Said(f"{counted_variants(rows, where)}.", *of)
+            Statement((("variants", rows, self.windows is not None, q),), *of)
             for of, rows in rows_by_task(decisions)
         ]
         return (*counts, *account_of_lines(self.listed))

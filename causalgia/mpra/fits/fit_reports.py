@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import first_of, in_list
-from causalgia.choices import DIRECTIONS, VERDICTS
+from causalgia.choices import DIRECTIONS, VERDICTS, Rows
 from causalgia.errors import NAMES_SHOWN, quoted_if_commas
 from causalgia.mpra.comparisons.sides import with_contrast_dim
 from causalgia.mpra.counts.counts_table import CONTROLS
@@ -32,7 +32,7 @@ from causalgia.tell.answers import (
     short_answer,
 )
 from causalgia.tell.count_answers import counts_in_words
-from causalgia.tell.effect_rows import Rows, rows_of
+from causalgia.tell.effect_rows import rows_of
 from causalgia.tell.folded_text import WIDTH, cut
 from causalgia.tell.foot import arm_lines
 from causalgia.tell.table_formats import format_effect, format_p, format_share, percent
