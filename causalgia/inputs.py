@@ -13,6 +13,7 @@ this library restores the original text.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -38,6 +39,9 @@ from causalgia.errors import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+LEAST_P_SHOWN = 1e-4
+"""Smaller p-values depend on assumptions that no trial can check."""
 
 
 LARGEST = 2**33
@@ -687,6 +691,74 @@ def rough_percent(share: float) -> str:
     ('0.15 %', '38 %', '100 %')
     """
     return f"{float(f'{100 * share:.2g}'):g} %"
+
+
+def format_share(share: float, digits: int = 0) -> str:
+    """Return a share in per cent.
+
+    Examples
+    --------
+    >>> format_share(0.5), format_share(0.1234, 1)
+    ('50 %', '12.3 %')
+    """
+    return f"{100 * share:.{digits}f} %"
+
+
+def format_p(p: float, *, exact: str = "", below: float | None = None) -> str:
+    """Return a p-value for a reader: two significant digits, and ``<1e-4`` below that.
+
+    Tails beyond 1e-4 depend on assumptions that no trial can check. Data files keep the
+    number.
+
+    Parameters
+    ----------
+    p
+        The p-value, or another probability of error; "n/a" if it is NaN.
+    exact
+        What is printed for a 0 where nothing varies, so that it is no p-value.
+    below
+        The smallest probability other than 0 that the method can find (1 / draws),
+        which a `p` of 0 is below.
+
+    Examples
+    --------
+    >>> (
+    ...     format_p(0.0312),
+    ...     format_p(0.00027),
+    ...     format_p(3.2e-41),
+    ...     format_p(0.0, exact="exact"),
+    ...     format_p(math.nan),
+    ... )
+    ('0.031', '0.00027', '<1e-4', 'exact', 'n/a')
+    >>> format_p(0.0, below=1 / 4000)
+    '<0.0003'
+    """
+    if math.isnan(p):
+        return "n/a"
+    if below and p == 0:
+        return f"<{below:.1g}"
+    if p < LEAST_P_SHOWN:
+        return exact if exact and p == 0 else "<1e-4"
+    return f"{p:#.2g}"
+
+
+def p_clause(
+    p: float, *, name: str = "p", exact: str = "", below: float | None = None
+) -> str:
+    """Return a p-value, or a probability of error of another `name`, as a clause of a
+    sentence; see `format_p`.
+
+    It is empty where nothing varies and there is no such probability.
+
+    Examples
+    --------
+    >>> p_clause(0.0312), p_clause(3.2e-41), p_clause(0.012, name="q")
+    ('p = 0.031', 'p < 1e-4', 'q = 0.012')
+    """
+    text = format_p(p, exact=exact, below=below)
+    if text == exact:
+        return ""
+    return f"{name} < {text[1:]}" if text.startswith("<") else f"{name} = {text}"
 
 
 def cut_middle(name: str, most: int = 60) -> str:

@@ -13,6 +13,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia.inputs import format_p
 from causalgia.tell import answers, table_formats
 
 UNTIL = [
@@ -148,9 +149,7 @@ def test_units_that_all_answer_alike_have_their_value_as_the_interval():
 
 
 def test_p_values_have_two_digits():
-    assert [
-        table_formats.format_p(p) for p in (0.0003, 0.00071, 0.0049, 0.05, 0.317, 1.0)
-    ] == [
+    assert [format_p(p) for p in (0.0003, 0.00071, 0.0049, 0.05, 0.317, 1.0)] == [
         "0.00030",
         "0.00071",
         "0.0049",

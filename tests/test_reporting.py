@@ -13,15 +13,14 @@ from hypothesis import given, strategies as st
 
 import causalgia as cg
 from causalgia import report
+from causalgia.inputs import format_p, p_clause
 from causalgia.tell.answers import answer_parts
 from causalgia.tell.effect_rows import placebo_summary, posterior_effects, rows_of
 from causalgia.tell.table_formats import (
     format_effect,
     format_number,
-    format_p,
     format_se,
     is_large,
-    p_clause,
 )
 
 EFFECT = ("contrast", "task")

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import special
 
 from causalgia._audit.explained import LEAST_EFFECTIVE, effective_number, varying
+from causalgia._audit.named import LEAST_FATHERS
 from causalgia._audit.network import mean_answers
 from causalgia.errors import SequenceError
 from causalgia.estimation.standard_errors import regress
@@ -23,7 +24,7 @@ from causalgia.predict.predictor import check_predictor
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import Source, as_sequences
 from causalgia.streams import RNG, Seed, derive
-from causalgia.tell.account_answers import LEAST_FATHERS, account_answer
+from causalgia.tell.account_answers import account_answer
 from causalgia.trial.stages import Stages
 from causalgia.types import Array, Codes, Mask, Tokens
 

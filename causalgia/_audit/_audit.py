@@ -46,6 +46,12 @@ from causalgia._audit.composition import (
     technical_words,
 )
 from causalgia._audit.explained import match_features, variance_explained, varying
+from causalgia._audit.named import (
+    MOST_IN_ACCOUNT,
+    SAID,
+    others_carry,
+    tasks_not_carried,
+)
 from causalgia._audit.network import (
     THROUGHPUT,
     checked,
@@ -123,13 +129,7 @@ from causalgia.sequences.fasta import (
 )
 from causalgia.sequences.motif_names import MotifList, named_motifs
 from causalgia.streams import RNG, Seed, derive, root_key
-from causalgia.tell.account_answers import others_carry
-from causalgia.tell.audit_answers import (
-    MOST_IN_ACCOUNT,
-    SAID,
-    audit_answer,
-    tasks_not_carried,
-)
+from causalgia.tell.audit_answers import audit_answer
 from causalgia.trial.archive import place_of
 from causalgia.trial.stages import Stages
 from causalgia.types import Array, Client, Codes, Tokens

@@ -17,6 +17,7 @@ import xarray as xr
 
 from causalgia._audit.candidates import Candidate
 from causalgia._audit.compared import of_own_sites
+from causalgia._audit.named import confirmed_motifs
 from causalgia._audit.rules import rule_of, trial_of
 from causalgia._audit.tested_motifs import BOTH, LOST, alone_in, necessity_of
 from causalgia._run import run
@@ -35,7 +36,6 @@ from causalgia.protocol.lock_file import (
 from causalgia.refutation import refute
 from causalgia.sequences.fasta import Sequences
 from causalgia.streams import derive, root_key
-from causalgia.tell.audit_answers import confirmed_motifs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,6 +14,7 @@ import pandas as pd
 
 from causalgia import mpra
 from causalgia._audit.candidates import Candidate
+from causalgia._audit.named import confirmed_motifs, gap_in_words
 from causalgia._audit.rules import mean_of
 from causalgia._audit.tested_motifs import LOST, on_strands
 from causalgia.choices import DIRECTIONS
@@ -31,7 +32,6 @@ from causalgia.mpra.formats.orders import FILES
 from causalgia.mpra.libraries.constructs import construct
 from causalgia.sequences.fasta import Sequences
 from causalgia.streams import Seed, derive
-from causalgia.tell.audit_answers import confirmed_motifs, gap_in_words
 
 if TYPE_CHECKING:
     from causalgia._audit._audit import Audit

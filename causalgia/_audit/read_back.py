@@ -14,11 +14,11 @@ from causalgia._audit._audit import Audit, Plan
 from causalgia._audit.candidates import Candidate
 from causalgia._audit.folder import LIBRARY, MATRICES, PROTOCOL, SITES, is_audit
 from causalgia._audit.measurable import CLAIMS
+from causalgia._audit.named import LOST_IN
 from causalgia.errors import DataError, SequenceError
 from causalgia.inputs import from_column, parse_toml, read_text
 from causalgia.sequences.motif_files import read_motifs
 from causalgia.sequences.motifs import Motif
-from causalgia.tell.audit_answers import LOST
 
 _TEXT = {
     *("motif", "name", "runners_up", "task", "strand", "first", "second", "family"),
@@ -135,4 +135,4 @@ def _read_sites(path: Path, digest: str) -> pd.DataFrame:
             "strand": bed["strand in it"],
         }
     )
-    return sites.join(bed[[name for name in bed if str(name).startswith(LOST)]])
+    return sites.join(bed[[name for name in bed if str(name).startswith(LOST_IN)]])

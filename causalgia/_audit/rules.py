@@ -18,7 +18,8 @@ from causalgia.design import NullModel
 from causalgia.errors import EstimateError
 from causalgia.experiments import Answer, Experiment, pair
 from causalgia.experiments._pair import GAPS
-from causalgia.experiments.kit.shapes import NAMED_SHARE, shapes_along
+from causalgia.experiments.kit.shapes import shapes_along
+from causalgia.experiments.kit.stated import NAMED_SHARE
 from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import encode

@@ -24,6 +24,7 @@ from causalgia._audit.folder import (
     SITES,
 )
 from causalgia._audit.measurable import CLAIMS, files_of_libraries, libraries
+from causalgia._audit.named import LOST_IN, acting_sites
 from causalgia.errors import DataError
 from causalgia.inputs import (
     to_csv,
@@ -31,7 +32,7 @@ from causalgia.inputs import (
     written_whole,
 )
 from causalgia.sequences.parents import places_of
-from causalgia.tell.audit_answers import LOST, acting_sites, audit_answer
+from causalgia.tell.audit_answers import audit_answer
 from causalgia.tell.audit_page import write_audit_page
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
 def _bed(found: Audit, length: int) -> str:
     """Return the sites that act as BED, with further columns."""
     sites = acting_sites(found)
-    effects = [name for name in sites.columns if str(name).startswith(LOST)]
+    effects = [name for name in sites.columns if str(name).startswith(LOST_IN)]
     table = pd.DataFrame(columns=[*_BED, *_IN_SEQUENCE, *effects])
     if len(sites):
         largest = sites[effects].abs().max(axis=1)

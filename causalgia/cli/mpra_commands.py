@@ -419,8 +419,8 @@ def analyze(
     from causalgia.effects.contrast_weights import weights_as_given
     from causalgia.mpra.counts._activity import parallel_oligos
     from causalgia.mpra.counts.variant_haplotypes import arms_compared
-    from causalgia.mpra.text_reports import fit_question, measured_parts
     from causalgia.ropes import Rope
+    from causalgia.tell.bench_answers import fit_question, measured_parts
     from causalgia.tell.count_answers import parallel_parts
     from causalgia.tell.html_page import write_page
 
@@ -607,7 +607,7 @@ def compare(
         Folder for table and figures; created if missing.
     """
     from causalgia import mpra, plot, store
-    from causalgia.mpra.text_reports import concordance_parts
+    from causalgia.tell.bench_answers import concordance_parts
     from causalgia.tell.figures.style import save_figure
 
     if virtual.resolve() == measured.resolve():

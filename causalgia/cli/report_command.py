@@ -176,8 +176,8 @@ def of_trial(
     experiment are in `drawn`, if they are not there yet.
     """
     from causalgia import store
-    from causalgia.mpra.text_reports import fit_parts
     from causalgia.tell._trial_report import check_same_trial
+    from causalgia.tell.bench_answers import fit_parts
     from causalgia.tell.html_page import ELEMENTS, PageParts
 
     refutations = _refutations(folder)

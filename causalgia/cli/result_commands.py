@@ -234,7 +234,7 @@ def _say_how_to_decide(folder: Path, effects: xr.Dataset) -> None:
 def _print_fit(folder: Path, printed: Printed) -> None:
     """Print the answer of a fit of counts, which `causalgia mpra analyze` wrote."""
     from causalgia import store
-    from causalgia.mpra.text_reports import measured_parts
+    from causalgia.tell.bench_answers import measured_parts
 
     effects = load_effects(folder, None)
     if effects is None:

@@ -224,6 +224,7 @@ def _plan_of(
     """Return what a trial will do, and the smallest effect that it can find."""
     from causalgia.experiments import Experiment
     from causalgia.planning import minimal_detectable_effect
+    from causalgia.tell.plan_answers import protocol_parts
 
     design, weights, scale = spec.design, spec.predictor.weights, spec.predictor.scale
     found = [f"{note}." for note in getattr(design, "notes", ())]
@@ -235,7 +236,8 @@ def _plan_of(
             f"It can show an effect of {least:.3g} sd of the individual effects (power "
             "0.8, independent units)."
         )
-    return protocol.plan_parts(
+    return protocol_parts(
+        protocol,
         also=found,
         question=design.question if isinstance(design, Experiment) else "",
         scale=scale if isinstance(scale, str) else "",
@@ -271,6 +273,7 @@ def lock(spec_file: Path, /, *, out: Path, device: Device = None) -> None:
     import tomli_w
 
     from causalgia.protocol.lock_file import check_new
+    from causalgia.tell.plan_answers import protocol_parts
     from causalgia.trial_file import read_spec
 
     check_new(out)
@@ -285,7 +288,7 @@ def lock(spec_file: Path, /, *, out: Path, device: Device = None) -> None:
     check_tasks(spec, predictor, spec_file)
     text = tomli_w.dumps(_relative(spec.to_dict(), place.resolve().parent))
     protocol = protocol_of(spec, predictor).lock(place, trial=text)
-    print_parts(protocol.plan_parts(noted="causalgia plan --notes"))
+    print_parts(protocol_parts(protocol, noted="causalgia plan --notes"))
     echo(f"\nWrote {out}, SHA-256 {protocol.sha256}")
     echo(f"Next: causalgia run --protocol {quote(str(out))} --out results")
 

@@ -16,8 +16,9 @@ from causalgia.design import Embed, NullModel
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer, Reading, mean_over_models
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
-from causalgia.experiments.kit.shapes import Shape, shape_table
+from causalgia.experiments.kit.shapes import shape_table
 from causalgia.experiments.kit.sites import as_start, as_strings
+from causalgia.experiments.kit.stated import Shape
 from causalgia.experiments.kit.trial import ROPE, Trial
 from causalgia.experiments.kit.variance import Place, rows_by_task
 from causalgia.notes import Statement

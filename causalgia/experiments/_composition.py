@@ -21,9 +21,10 @@ from causalgia.experiments.kit.experiment import (
     TrialResults,
     rise_weights,
 )
-from causalgia.experiments.kit.shapes import Shape, shape_table
+from causalgia.experiments.kit.shapes import shape_table
 from causalgia.experiments.kit.site_controls import UNTREATED
 from causalgia.experiments.kit.sites import as_site, as_start
+from causalgia.experiments.kit.stated import Shape
 from causalgia.experiments.kit.trial import Trial, Weights
 from causalgia.experiments.kit.variance import Place, rows_by_task
 from causalgia.notes import Statement

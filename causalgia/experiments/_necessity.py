@@ -14,7 +14,8 @@ from causalgia.errors import DesignError
 from causalgia.experiments._needed_sites import ASKED_ALONE, LOST, needed_sites
 from causalgia.experiments.kit.answer import Reading, profile_along
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
-from causalgia.experiments.kit.shapes import Shape, shape_table, shapes_along
+from causalgia.experiments.kit.shapes import shape_table, shapes_along
+from causalgia.experiments.kit.stated import Shape
 from causalgia.experiments.kit.tile_contexts import (
     as_tile_sequences,
     as_tiles_and_protected,

@@ -11,7 +11,6 @@ import os
 import platform
 import sys
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +30,6 @@ from causalgia.checks import is_whole
 from causalgia.choices import Rows
 from causalgia.design import Design
 from causalgia.design.design import check_design
-from causalgia.design.plan_text import arm_rows, design_foot, plan_sentence
 from causalgia.effects.contrast_weights import arm_name, requested_weights
 from causalgia.effects.scales import effect_attrs, measured_on
 from causalgia.errors import (
@@ -58,11 +56,6 @@ from causalgia.protocol.lock_file import (
 )
 from causalgia.stopping import Decided
 from causalgia.stopping.stopping_rules import STORED_NAMES
-from causalgia.tell.answers import (
-    AnswerParts,
-    every_row as all_rows,
-    short_answer,
-)
 from causalgia.trial.archive import Archive, place_of
 from causalgia.trial.attributes import arm_coordinates, check_analysis, known_tasks
 from causalgia.types import Client
@@ -559,92 +552,17 @@ class Protocol:
         notes
             Whether to print also the fingerprints.
         """
-        parts = self.plan_parts(
-            every_row=all_rows(rows), requested=["notes"] if notes else []
+        from causalgia.tell.answers import every_row
+        from causalgia.tell.plan_answers import protocol_parts
+
+        parts = protocol_parts(
+            self, every_row=every_row(rows), requested=["notes"] if notes else []
         )
         return ReportText(parts.text(), parts.html())
 
     def _repr_html_(self) -> str:
         """Return what will be run, for notebooks."""
         return self.report()._repr_html_()
-
-    def plan_parts(
-        self,
-        *,
-        also: Sequence[str] = (),
-        question: str = "",
-        scale: str = "",
-        predictor: str = "",
-        n_networks: int = 1,
-        every_row: bool = False,
-        requested: Sequence[str] = (),
-        noted: str = "notes=True",
-    ) -> AnswerParts:
-        """Return the parts of the text of a plan.
-
-        Parameters
-        ----------
-        also, question
-            More sentences, and the one that an experiment asks.
-        scale, predictor
-            The scale that a trial file says, and the predictor in words.
-        n_networks
-            Networks that answer each sequence.
-        every_row, requested, noted
-            Whether all arms are shown, what is printed besides, and how notes are asked
-            for.
-        """
-        plan = self.analysis
-        control = getattr(plan, "control", None)
-        answer = plan_sentence(
-            arms=self.arms,
-            contrasts=self.contrasts,
-            control=control if isinstance(control, str) else None,
-            null=self.null,
-            n_units=self.n_units,
-            assignment=self.assignment,
-            n_networks=n_networks,
-            most=self.until is not None,
-        )
-        lines, more = arm_rows(self.arms, self.do, every_row=every_row)
-        estimand = self.estimand.removesuffix(", on outcome")
-        on = f", on {scale}" if scale and estimand != self.estimand else ""
-        verdicts = (
-            "No verdict: no region of practical equivalence"
-            if plan.region is None
-            else f"Verdicts: against {plan.region.argument}; error rate {plan.error}, "
-            f"{1 - plan.ci_prob:.3g}"
-        )
-        until = "" if self.until is None else f" Until {self.stopping_rule()}."
-        locked = (
-            "Not locked."
-            if self.locked is None
-            else f"Locked {self.locked}, SHA-256 {str(self.sha256)[:16]}..."
-        )
-        stored = design_foot(self.reserve)
-        return short_answer(
-            [*([question] if question else []), answer, *also],
-            ["arm", "intervention"],
-            lines,
-            words=("arm", "intervention"),
-            letters=max((len(cell) for line in lines for cell in line), default=1),
-            foot=[
-                f"{verdicts}; {100 * plan.ci_prob:.4g} % intervals. Seed {self.rng}."
-                f"{until} {locked}",
-                *([f"Predictor: {predictor}."] if predictor else []),
-                *([stored] if stored else []),
-            ],
-            more=more,
-            notes=[
-                f"Estimand: {estimand}{on}.",
-                f"Contrasts: {comma_list(self.contrasts)}.",
-                f"Predictor: {self.predictor_fingerprint}.",
-                f"Design: {self.design_fingerprint}; null model: {self.null_fingerprint}.",
-            ],
-            every_row=True,
-            requested=requested,
-            pointers={"noted": noted},
-        )
 
     def __repr__(self) -> str:
         lock = (

@@ -23,6 +23,7 @@ from causalgia.design.placebo_contrasts import (
     reach_of_orders,
 )
 from causalgia.errors import DesignError
+from causalgia.inputs import format_p, p_clause
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
     WARN_LEVEL,
@@ -38,7 +39,6 @@ from causalgia.refutation.claim import (
     upper_tail,
 )
 from causalgia.streams import derive
-from causalgia.tell.table_formats import format_p, p_clause
 from causalgia.types import Array, Codes
 
 SPECIFIC, LEAKS = 0.5, 0.25

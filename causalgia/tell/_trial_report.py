@@ -18,18 +18,13 @@ from causalgia.effect_table import (
 )
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
 from causalgia.errors import DataError, printable, quoted
-from causalgia.inputs import parse_json
+from causalgia.inputs import format_share, parse_json
 from causalgia.schema import keeps_effects, validate
 from causalgia.tell.effect_rows import (
     Row,
     rows_of,
 )
-from causalgia.tell.table_formats import (
-    format_effect,
-    format_share,
-    is_large,
-    shrunken_effect,
-)
+from causalgia.tell.table_formats import format_effect, is_large, shrunken_effect
 from causalgia.tell.verdict_sentences import (
     effect_heading,
     effect_name,

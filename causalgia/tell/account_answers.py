@@ -9,17 +9,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from causalgia._audit.named import (
+    LEAST_CARRIED,
+    LEAST_FATHERS,
+    beyond_elsewhere,
+    others_carry,
+)
 from causalgia.checks import in_list
 from causalgia.errors import printable
 from causalgia.tell.folded_text import WIDTH, cut, folded
 
-_POINTS, _LEAST, _PART = 0.05, 0.05, 0.2
-"""Least difference that is told; what needs both, at its lower limit; and what a tenth of
-the length carries, at its.
+_POINTS, _PART = 0.05, 0.2
+"""Least difference that is told; and what a tenth of the length carries, at its lower
+limit.
 """
 _TASKS = 3
-LEAST_FATHERS = 40
-"""Independent sequences from which on others fill what is not kept."""
 
 
 def percent_of(share: float) -> str:
@@ -105,23 +109,6 @@ def carried(
     return f"{said}{few}{and_more or ''}."
 
 
-def beyond_elsewhere(rows: Any) -> bool:
-    """Return whether sites are shown to carry more than as many bases elsewhere; True
-    where that could not be asked.
-    """
-    name = "sites, less as many bases elsewhere"
-    if name not in rows.index or not np.isfinite(rows.loc[name, "lower"]):
-        return True
-    return bool(rows.loc[name, "lower"] > 0)
-
-
-def others_carry(rows: Any) -> bool:
-    """Return whether bases in no named site are shown to carry some of the variance."""
-    if "all other bases" in rows.index:
-        return bool(rows.loc["all other bases", "lower"] > _LEAST)
-    return "sites" not in rows.index
-
-
 def pointers(rows: Any, counts: Mapping[str, int]) -> list[str]:
     """Return where to look for what the sites do not carry."""
     if not np.isfinite(rows["lower"].iloc[0]):
@@ -156,7 +143,7 @@ def pointers(rows: Any, counts: Mapping[str, int]) -> list[str]:
 
 def _of_sites(rows: Any) -> list[str]:
     found = []
-    limit = max(_LEAST, 2 * rows.loc["sites", "bases"])
+    limit = max(LEAST_CARRIED, 2 * rows.loc["sites", "bases"])
     if "needs both" in rows.index and rows.loc["needs both", "lower"] > limit:
         found.append("The sites act with something elsewhere.")
     between = "between motifs"

@@ -12,9 +12,10 @@ import xarray as xr
 
 from causalgia.attributes import about
 from causalgia.errors import DataError, quoted
+from causalgia.inputs import format_p
 from causalgia.notes import notes_of
 from causalgia.tell.answers import AnswerParts, short_answer
-from causalgia.tell.table_formats import format_p, percent
+from causalgia.tell.table_formats import percent
 from causalgia.tell.verdict_sentences import truncation_sentence
 
 _HEADER = ["oligo", "element", "arm", "activity", "SE", "interval", "q"]

@@ -211,13 +211,8 @@ def _answer(x: Any, asked: Asked) -> Told:
     )
 
 
-def _protocol(x: Any, asked: Asked) -> Told:
-    parts: AnswerParts = x.plan_parts(every_row=asked.every, requested=asked.requested)
-    return parts
-
-
 def _fit(x: xr.Dataset, asked: Asked) -> Told:
-    found = _parts("mpra.text_reports:fit_parts", every="every")(x, asked)
+    found = _parts("tell.bench_answers:fit_parts", every="every")(x, asked)
     if not asked.every or not isinstance(found, AnswerParts):
         return found
     return Several((found, answer_parts(x, rows="all")))
@@ -255,13 +250,13 @@ def is_effects(x: object) -> bool:
 
 
 _is_moderation = _has("sd_lower", "quantiles")
-_BENCH, _PLANS = "mpra.text_reports", "tell.plan_answers"
+_BENCH, _PLANS = "tell.bench_answers", "tell.plan_answers"
 KINDS = (
     Kind("the answer of an experiment", _is("Answer"), _answer, True),
     Kind("an audit", is_audit, _audit),
     Kind("a check of a design", _is("Check"), lambda x, _: Plain(str(x))),
     Kind("an account", _is("Account"), lambda x, _: Plain(str(x))),
-    Kind("a protocol", _is("Protocol"), _protocol),
+    Kind("a protocol", _is("Protocol"), _parts(f"{_PLANS}:protocol_parts")),
     Kind(
         "a comparison with the bench",
         _has("noise_ceiling"),

@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 
+from causalgia._audit.named import (
+    MOST_IN_ACCOUNT,
+    SAID,
+    beyond_elsewhere,
+    confirmed_motifs,
+    gap_in_words,
+    n_with_sites,
+    of_read,
+)
 from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, INSIDE, VERDICT_WORDS
 from causalgia.errors import printable
-from causalgia.tell.account_answers import (
-    beyond_elsewhere,
-    carried,
-    percent_of,
-    pointers,
-    share_in_words,
-)
+from causalgia.inputs import format_p
+from causalgia.tell.account_answers import carried, percent_of, pointers, share_in_words
 from causalgia.tell.answers import AnswerParts
 from causalgia.tell.folded_text import cut
-from causalgia.tell.table_formats import format_p, number
+from causalgia.tell.table_formats import number
 from causalgia.tell.text_tables import Table
 
 if TYPE_CHECKING:
@@ -37,11 +41,6 @@ _TASKS, _NAMED, _POINTERS = 2, 3, 2
 """Tasks that have a line of their own, that are named beside another; and sentences on
 where to look.
 """
-SAID = 0.05
-"""Share of the variance from which on it is said where to look for it, or what has it."""
-MOST_IN_ACCOUNT = 800
-"""Sequences of which the account is, at most."""
-LEVEL = 0.05
 _PART_READ = 0.5
 """Share of the length from which on it is not said which part the maps read."""
 WORDS = ("motif", "claim", "task", "rule", "which", "check", "result", "feature")
@@ -49,8 +48,6 @@ WORDS = ("motif", "claim", "task", "rule", "which", "check", "result", "feature"
 _WHOLE = "motifs and rules of the audit have them whole"
 _ALIKE = 0.1
 """Share of an effect by which a second copy may differ from adding nothing."""
-LOST = "lost, "
-"""What the columns of the effects of sites begin with."""
 
 
 class Audited(Protocol):
@@ -116,7 +113,7 @@ def _counted(n: int, what: str, where: str) -> str:
 
 
 def _nothing(found: Audited) -> str:
-    if act := _with_sites(found.motifs):
+    if act := n_with_sites(found.motifs):
         few = (
             "one acts, and its sites are"
             if act == 1
@@ -132,17 +129,6 @@ def _nothing(found: Audited) -> str:
         "the one proposed motif is not" if n == 1 else f"none of {n} proposed motifs is"
     )
     return f"{of} shown to move the predictions by more than its letters do in other orders"
-
-
-def tasks_not_carried(account: pd.DataFrame) -> list[str]:
-    """Return the tasks in which the sites of motifs are not shown to carry more than as
-    many bases elsewhere.
-    """
-    return [
-        str(task)
-        for task, rows in account.groupby("task", sort=False)
-        if not beyond_elsewhere(rows.set_index("line"))
-    ]
 
 
 def account_lines(found: Audited) -> list[str]:
@@ -182,7 +168,7 @@ def counts_of_account(found: Audited) -> dict[str, int]:
     """Return the numbers that the account is told with."""
     return {
         "sequences": min(found.counts["distinct"], MOST_IN_ACCOUNT),
-        "motifs": _with_sites(found.motifs),
+        "motifs": n_with_sites(found.motifs),
         "length": int(found.settings.get("length", 0)),
     }
 
@@ -329,13 +315,6 @@ def _alone(motifs: pd.DataFrame, rule: Any) -> list[float]:
         for label in (rule["first"], rule["second"])
         for _, row in of_task.loc[of_task.index == label].iterrows()
     ] or [0.0]
-
-
-def of_read(motifs: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Return the rows of each motif that is read in any task."""
-    for _, rows in motifs.groupby("motif", sort=False):
-        if rows["reads"].astype(bool).any():
-            yield rows
 
 
 def of_confirmed(found: Audited) -> Iterator[pd.DataFrame]:
@@ -508,13 +487,6 @@ def _interactions(rows: pd.DataFrame) -> str:
     return in_list(said, n=len(rows))
 
 
-def gap_in_words(row: Any) -> str:
-    """Return the gaps of a rule."""
-    ends = sorted({int(row["gap_from"]), int(row["gap_to"])})
-    gaps = f"{' to '.join(map(str, ends))} bp"
-    return f"at nearly all gaps of {gaps}" if row["anywhere"] else f"{gaps} apart"
-
-
 def checks_in_words(rows: pd.DataFrame) -> str:
     """Return how many checks of rules pass, warn and fail."""
     n = {word: int(rows[word].sum()) for word in ("pass", "warn", "fail")}
@@ -655,40 +627,6 @@ def members(row: Any) -> str:
     """Return in how many retrainings a claim holds; empty of one network."""
     held = row.get("members_hold", np.nan)
     return f"{held:.0f} of {row['n_members']:.0f}" if np.isfinite(held) else ""
-
-
-def confirmed_motifs(found: Audited) -> list[str]:
-    """Return the motifs that are read and hold on the reserved sequences."""
-    return [
-        str(rows["motif"].iloc[0])
-        for rows in of_read(found.motifs)
-        if _with_sites(rows)
-    ]
-
-
-def _with_sites(motifs: pd.DataFrame) -> int:
-    """Return how many motifs hold on the reserved sequences: those of the account."""
-    if "confirmed_q" not in motifs or not len(motifs):
-        return 0
-    q = motifs["confirmed_q"].astype(float)
-    return int(motifs.loc[q <= LEVEL, "motif"].nunique())
-
-
-def acting_sites(found: Audited) -> pd.DataFrame:
-    """Return the sites whose overwriting changes a prediction by more than the region of
-    their motif, of motifs that are confirmed.
-    """
-    sites, confirmed = found.sites, confirmed_motifs(found)
-    if not len(sites):
-        return sites
-    acts = np.zeros(len(sites), bool)
-    for row in found.motifs.to_dict("records"):
-        column = f"{LOST}{row['task']}"
-        if row["motif"] not in confirmed or column not in sites or not row["reads"]:
-            continue
-        own = (sites["motif"] == row["motif"]).to_numpy()
-        acts |= own & (sites[column].abs() > row["region"]).to_numpy()
-    return sites[acts].reset_index(drop=True)
 
 
 def in_size(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from causalgia._audit.named import gap_in_words
 from causalgia.checks import first_of, in_list
-from causalgia.tell.audit_answers import gap_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from causalgia._audit.named import LEVEL
 from causalgia.errors import printable
-from causalgia.tell.audit_answers import LEVEL, Audited
+from causalgia.tell.audit_answers import Audited
 from causalgia.tell.citations import WORKS, Work, software
 from causalgia.tell.table_formats import markdown_table
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from causalgia._audit.named import confirmed_motifs, gap_in_words, of_read
 from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS
 from causalgia.errors import DataError, printable, quoted
+from causalgia.inputs import format_p
 from causalgia.tell.account_answers import percent_of, share_in_words
 from causalgia.tell.audit_answers import (
     WORDS,
     account_lines,
     arrangement,
     audit_answer,
-    confirmed_motifs,
-    gap_in_words,
     held_rules,
     in_size,
     largest,
@@ -29,7 +29,6 @@ from causalgia.tell.audit_answers import (
     motif_table,
     named,
     of_confirmed,
-    of_read,
     placed,
     sizes,
 )
@@ -42,7 +41,7 @@ from causalgia.tell.audit_methods import (
 )
 from causalgia.tell.html_page import render, write_html
 from causalgia.tell.page_pictures import Picture, drawn
-from causalgia.tell.table_formats import format_p, number, with_minus
+from causalgia.tell.table_formats import number, with_minus
 
 if TYPE_CHECKING:
     from causalgia.types import Array

@@ -15,6 +15,7 @@ import xarray as xr
 from causalgia.attributes import about
 from causalgia.choices import Rows
 from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.inputs import format_p
 from causalgia.tell._trial_report import in_one_line
 from causalgia.tell.effect_rows import (
     Row,
@@ -29,7 +30,6 @@ from causalgia.tell.effect_rows import (
 from causalgia.tell.table_formats import (
     format_effect,
     format_number,
-    format_p,
     format_se,
     is_large,
     percent,

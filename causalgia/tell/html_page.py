@@ -278,7 +278,7 @@ def _with_fit(parts: PageParts) -> PageParts:
     """Return the parts with what the report of a fit says of its effects."""
     if parts.sentences or not {"n_barcodes", "weight"} <= set(parts.result.variables):
         return parts
-    from causalgia.mpra.text_reports import fit_parts, fit_question
+    from causalgia.tell.bench_answers import fit_parts, fit_question
 
     fit = fit_parts(parts.result)
     return replace(

@@ -5,7 +5,7 @@ table.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,17 @@ import xarray as xr
 
 from causalgia.attributes import about, has
 from causalgia.checks import in_list
+from causalgia.design.plan_text import arm_rows, design_foot, plan_sentence
+from causalgia.errors import comma_list
+from causalgia.inputs import format_share
 from causalgia.notes import notes_of
 from causalgia.tell.answers import ROWS_SHOWN, AnswerParts, short_answer
 from causalgia.tell.folded_text import cut
-from causalgia.tell.table_formats import format_share, percent
+from causalgia.tell.table_formats import percent
 from causalgia.tell.verdict_sentences import truncation_sentence
+
+if TYPE_CHECKING:
+    from causalgia.protocol import Protocol
 
 ENOUGH = 0.8
 """Power from which a design is called enough."""
@@ -215,4 +221,83 @@ def _cell(name: str, value: Any) -> str:
         return value
     return (
         f"{value:,g}" if name in _SETTINGS or name == "true_effect" else f"{value:.3g}"
+    )
+
+
+def protocol_parts(
+    protocol: Protocol,
+    *,
+    also: Sequence[str] = (),
+    question: str = "",
+    scale: str = "",
+    predictor: str = "",
+    n_networks: int = 1,
+    every_row: bool = False,
+    requested: Sequence[str] = (),
+    noted: str = "notes=True",
+) -> AnswerParts:
+    """Return the parts of the text of a plan.
+
+    Parameters
+    ----------
+    also, question
+        More sentences, and the one that an experiment asks.
+    scale, predictor
+        The scale that a trial file says, and the predictor in words.
+    n_networks
+        Networks that answer each sequence.
+    every_row, requested, noted
+        Whether all arms are shown, what is printed besides, and how notes are asked
+        for.
+    """
+    plan = protocol.analysis
+    control = getattr(plan, "control", None)
+    answer = plan_sentence(
+        arms=protocol.arms,
+        contrasts=protocol.contrasts,
+        control=control if isinstance(control, str) else None,
+        null=protocol.null,
+        n_units=protocol.n_units,
+        assignment=protocol.assignment,
+        n_networks=n_networks,
+        most=protocol.until is not None,
+    )
+    lines, more = arm_rows(protocol.arms, protocol.do, every_row=every_row)
+    estimand = protocol.estimand.removesuffix(", on outcome")
+    on = f", on {scale}" if scale and estimand != protocol.estimand else ""
+    verdicts = (
+        "No verdict: no region of practical equivalence"
+        if plan.region is None
+        else f"Verdicts: against {plan.region.argument}; error rate {plan.error}, "
+        f"{1 - plan.ci_prob:.3g}"
+    )
+    until = "" if protocol.until is None else f" Until {protocol.stopping_rule()}."
+    locked = (
+        "Not locked."
+        if protocol.locked is None
+        else f"Locked {protocol.locked}, SHA-256 {str(protocol.sha256)[:16]}..."
+    )
+    stored = design_foot(protocol.reserve)
+    return short_answer(
+        [*([question] if question else []), answer, *also],
+        ["arm", "intervention"],
+        lines,
+        words=("arm", "intervention"),
+        letters=max((len(cell) for line in lines for cell in line), default=1),
+        foot=[
+            f"{verdicts}; {100 * plan.ci_prob:.4g} % intervals. Seed {protocol.rng}."
+            f"{until} {locked}",
+            *([f"Predictor: {predictor}."] if predictor else []),
+            *([stored] if stored else []),
+        ],
+        more=more,
+        notes=[
+            f"Estimand: {estimand}{on}.",
+            f"Contrasts: {comma_list(protocol.contrasts)}.",
+            f"Predictor: {protocol.predictor_fingerprint}.",
+            f"Design: {protocol.design_fingerprint}; null model: {protocol.null_fingerprint}.",
+        ],
+        every_row=True,
+        requested=requested,
+        pointers={"noted": noted},
     )

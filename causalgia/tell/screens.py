@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from causalgia.attributes import about
 from causalgia.checks import first_of, in_list
 from causalgia.choices import PLACEBO_ROPES
-from causalgia.experiments.kit.screens import Acting, Screened
+from causalgia.experiments.kit.stated import Acting, Screened
 from causalgia.inputs import cut_middle
 from causalgia.tell.answer_sentences import size_in_words
 from causalgia.tell.verdict_sentences import region_in_words

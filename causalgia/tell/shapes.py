@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, OPEN, VERDICT_WORDS
-from causalgia.experiments.kit.shapes import NAMED_SHARE, Shape
+from causalgia.experiments.kit.stated import NAMED_SHARE, Shape
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -11,16 +11,16 @@ import numpy as np
 
 from causalgia.checks import in_list
 from causalgia.choices import VERDICT_WORDS
-from causalgia.inputs import rough_percent
+from causalgia.inputs import p_clause, rough_percent
 from causalgia.tell.answer_sentences import size_in_words
 from causalgia.tell.shapes import row_sentence, sized
-from causalgia.tell.table_formats import number, p_clause
+from causalgia.tell.table_formats import number
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from causalgia.estimation.lines import Line
-    from causalgia.experiments.kit.shapes import Shape
+    from causalgia.experiments.kit.stated import Shape
 
 _NAMED_SHARE, _CURVED = 0.005, 0.05
 _LACK_OF_FIT = 0.05  # level of the test that a line fits

@@ -16,7 +16,13 @@ from causalgia.checks import first_of, four_digits, in_list
 from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import NAMES_SHOWN, DataError
 from causalgia.estimation.crossover_estimates import is_placebo
-from causalgia.inputs import parse_json, rough_percent
+from causalgia.inputs import (
+    LEAST_P_SHOWN,
+    format_p,
+    format_share,
+    parse_json,
+    rough_percent,
+)
 from causalgia.notes import Said, notes_of
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.schema import validate
@@ -29,13 +35,7 @@ from causalgia.tell.answers import (
 from causalgia.tell.effect_rows import posterior_effects
 from causalgia.tell.folded_text import cut
 from causalgia.tell.foot import in_task, sentences_on_tasks
-from causalgia.tell.table_formats import (
-    _LEAST_P,
-    format_effect,
-    format_p,
-    format_share,
-    percent,
-)
+from causalgia.tell.table_formats import format_effect, percent
 from causalgia.tell.verdict_sentences import (
     region_in_words,
 )
@@ -730,7 +730,7 @@ def refutation_parts(
     for name, status, value, threshold, figure, reason, cure in map(tuple, checks):
         ranked = name == "positive control" and "p-value" in figure
         side = "at most" if name in _AT_MOST or ranked else "at least"
-        is_p = "p-value" in figure and value < _LEAST_P
+        is_p = "p-value" in figure and value < LEAST_P_SHOWN
         number = format_p(float(value)) if is_p else four_digits(value)
         limit = f"{side} {four_digits(threshold)}"
         lines.append([str(status), str(name), number, limit, str(figure)])

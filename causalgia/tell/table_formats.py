@@ -13,24 +13,13 @@ from typing import Any, Literal
 
 from causalgia.checks import four_digits
 
-_MISSING, _LEAST_P = "n/a", 1e-4
+_MISSING = "n/a"
 _LARGE, _MOST_DECIMALS, _MOST_DIGITS = 1e7, 7, 16
 _FAR_WIDER = 100
 _MOST_PLACES = 6
 """A limit that would be rounded to 0 has so many decimals before it is written with an
 exponent.
 """
-
-
-def format_share(share: float, digits: int = 0) -> str:
-    """Return a share in per cent.
-
-    Examples
-    --------
-    >>> format_share(0.5), format_share(0.1234, 1)
-    ('50 %', '12.3 %')
-    """
-    return f"{100 * share:.{digits}f} %"
 
 
 def percent(level: float) -> str:
@@ -272,63 +261,6 @@ def number(value: float, of: float, *, signed: bool = False) -> str:
     digits = max(0, 2 - math.floor(math.log10(size))) if size > 0 else 0
     text = f"{value:{'+' if signed else ''}.{min(digits, 12)}f}"
     return text if float(text) else text.lstrip("+-")
-
-
-def format_p(p: float, *, exact: str = "", below: float | None = None) -> str:
-    """Return a p-value for a reader: two significant digits, and ``<1e-4`` below that.
-
-    Tails beyond 1e-4 depend on assumptions that no trial can check. Data files keep the
-    number.
-
-    Parameters
-    ----------
-    p
-        The p-value, or another probability of error; "n/a" if it is NaN.
-    exact
-        What is printed for a 0 where nothing varies, so that it is no p-value.
-    below
-        The smallest probability other than 0 that the method can find (1 / draws),
-        which a `p` of 0 is below.
-
-    Examples
-    --------
-    >>> (
-    ...     format_p(0.0312),
-    ...     format_p(0.00027),
-    ...     format_p(3.2e-41),
-    ...     format_p(0.0, exact="exact"),
-    ...     format_p(math.nan),
-    ... )
-    ('0.031', '0.00027', '<1e-4', 'exact', 'n/a')
-    >>> format_p(0.0, below=1 / 4000)
-    '<0.0003'
-    """
-    if math.isnan(p):
-        return _MISSING
-    if below and p == 0:
-        return f"<{below:.1g}"
-    if p < _LEAST_P:
-        return exact if exact and p == 0 else "<1e-4"
-    return f"{p:#.2g}"
-
-
-def p_clause(
-    p: float, *, name: str = "p", exact: str = "", below: float | None = None
-) -> str:
-    """Return a p-value, or a probability of error of another `name`, as a clause of a
-    sentence; see `format_p`.
-
-    It is empty where nothing varies and there is no such probability.
-
-    Examples
-    --------
-    >>> p_clause(0.0312), p_clause(3.2e-41), p_clause(0.012, name="q")
-    ('p = 0.031', 'p < 1e-4', 'q = 0.012')
-    """
-    text = format_p(p, exact=exact, below=below)
-    if text == exact:
-        return ""
-    return f"{name} < {text[1:]}" if text.startswith("<") else f"{name} = {text}"
 
 
 NAMES = {"contrast", "task", "model", "verdict", "units"}

@@ -23,11 +23,10 @@ from causalgia.errors import DataError
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import independent_draws, missed_share_of
 from causalgia.estimation.request import null_value
-from causalgia.inputs import parse_json, rough_percent
+from causalgia.inputs import format_p, format_share, p_clause, parse_json, rough_percent
 from causalgia.multiplicity.families import Family
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.tell.folded_text import cut
-from causalgia.tell.table_formats import format_p, format_share, p_clause
 
 _FEW_TASKS = 3
 _SIDES: dict[int | None, str] = {1: "above", -1: "below", 0: "inside"}

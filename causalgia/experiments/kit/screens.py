@@ -4,10 +4,9 @@ there.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Answer, Reading
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import start_of_widest
+from causalgia.experiments.kit.stated import Acting, Screened
 from causalgia.experiments.kit.unasked import motifs_left_out
 from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.notes import Statement
@@ -48,38 +48,6 @@ _LEAST_HELD = 5
 """Letters of a motif, at least, that no random sequence may hold; shorter ones are in
 most.
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Acting:
-    """A motif that leads its family: its effect on the strand that acts, and that on the
-    other (NaN where there is one), and the other members, the largest effect first.
-    """
-
-    name: str
-    core: str
-    strand: str
-    effect: float
-    lower: float
-    upper: float
-    other_strand: float = math.nan
-    members: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Screened:
-    """What a screen found in one task."""
-
-    noun: str
-    n_asked: int
-    n_acting: int
-    families: tuple[Acting, ...]
-    largest: Acting
-    n_inside: int
-    n_random: int
-    n_random_acting: int
-    range_lower: float
-    range_upper: float
 
 
 def screen(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from causalgia.choices import DIRECTIONS, INSIDE
+from causalgia.experiments.kit.stated import NAMED_SHARE, Shape
 from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.notes import Statement
 from causalgia.types import Mask
@@ -25,52 +24,6 @@ if TYPE_CHECKING:
 GROUP = "arrangement"
 """Label of rows that are one curve each."""
 Clauses: TypeAlias = tuple[tuple[Any, ...], ...]
-KINDS = {
-    "place": "place",
-    "tile": "place",
-    "gap": "run",
-    "copies": "curve",
-    "gc_percent": "slope",
-    "log10_kd": "slope",
-}
-"""Axis -> kind of its shapes."""
-NAMED_SHARE = 0.25
-"""A run is named from this share of the largest one on; weaker ones are counted."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """Neighboring settings of one verdict.
-
-    Attributes
-    ----------
-    axis, group
-        The setting (place, gap, copies), and the curve that it is part of.
-    start, stop, n
-        First and last setting, and how many were asked.
-    sign
-        1, -1; 0 inside of the region; None undecided.
-    size, weakest, strongest
-        Mean effect of the settings, that nearest to 0, and that farthest.
-    first, last
-        Effects at the first setting and the last.
-    """
-
-    axis: str
-    group: str = ""
-    start: float
-    stop: float
-    n: int = 1
-    sign: int | None
-    size: float
-    weakest: float
-    strongest: float
-    first: float = math.nan
-    last: float = math.nan
-
-    @property
-    def kind(self) -> str:
-        return KINDS.get(self.axis, "run")
 
 
 def shapes_along(rows: xr.Dataset, axis: str) -> list[Shape]:

@@ -23,6 +23,7 @@ from causalgia.errors import (
     quoted,
     type_in_words,
 )
+from causalgia.inputs import format_share, p_clause
 from causalgia.mpra.comparisons.prediction_powered_means import (
     PoweredMean,
     SharedNoise,
@@ -50,7 +51,6 @@ from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import validate
-from causalgia.tell.table_formats import format_share, p_clause
 from causalgia.types import Array, Codes, Mask
 
 TASK = "measured"

@@ -17,11 +17,10 @@ from causalgia.attributes import about
 from causalgia.checks import as_int, as_names, as_positive, check_arm, listed
 from causalgia.errors import CausalgiaError, DataError, quoted
 from causalgia.estimation.moderated_variances import moderate_variances
-from causalgia.inputs import parse_json
+from causalgia.inputs import format_share, parse_json
 from causalgia.mpra.counts.counts_table import check_one_condition
 from causalgia.schema import validate
 from causalgia.streams import RNG, derive, root_key
-from causalgia.tell.table_formats import format_share
 from causalgia.types import Array, Ints, Mask
 
 LEAST_EXPECTED = 10.0

@@ -17,6 +17,7 @@ from causalgia.attributes import about, attributes, has
 from causalgia.checks import first_of, in_list
 from causalgia.choices import DIRECTIONS, VERDICTS, Rows
 from causalgia.errors import NAMES_SHOWN, quoted_if_commas
+from causalgia.inputs import format_p, format_share
 from causalgia.mpra.comparisons.sides import with_contrast_dim
 from causalgia.mpra.counts.counts_table import CONTROLS
 from causalgia.mpra.fits.fit_summaries import asked_elements, with_summary
@@ -35,7 +36,7 @@ from causalgia.tell.count_answers import counts_in_words
 from causalgia.tell.effect_rows import rows_of
 from causalgia.tell.folded_text import WIDTH, cut
 from causalgia.tell.foot import arm_lines
-from causalgia.tell.table_formats import format_effect, format_p, format_share, percent
+from causalgia.tell.table_formats import format_effect, percent
 from causalgia.tell.verdict_sentences import truncation_sentence
 from causalgia.types import Mask
 

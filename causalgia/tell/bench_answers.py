@@ -11,20 +11,19 @@ import xarray as xr
 from causalgia.attributes import about, has
 from causalgia.checks import first_of, in_list
 from causalgia.errors import DataError, DesignError, printable, quoted_if_commas
-from causalgia.inputs import parse_json
-from causalgia.mpra.fits.fit_reports import (
-    fit_parts as fit_parts,
-    fit_question as fit_question,
-    measured_parts as measured_parts,
-)
+from causalgia.inputs import format_share, p_clause, parse_json
 from causalgia.mpra.libraries.constructs import data_table
 from causalgia.notes import notes_of
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import iupac_hits
 from causalgia.tell.answers import AnswerParts, short_answer
+from causalgia.tell.fit_answers import (
+    fit_parts as fit_parts,
+    fit_question as fit_question,
+    measured_parts as measured_parts,
+)
 from causalgia.tell.folded_text import cut
-from causalgia.tell.table_formats import format_share, p_clause
 
 _SHOWN_ELEMENTS = 3
 _AT_THE_BOUND = (

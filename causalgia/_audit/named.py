@@ -1,0 +1,100 @@
+"""What of an audit is named: motifs that are read and confirmed, tasks whose variance
+their sites carry, sites that act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+SAID = 0.05
+"""Share of the variance from which on it is said where to look for it, or what has it."""
+LEAST_CARRIED = 0.05
+"""What others carry, or what needs both, at its lower limit, from which on it is said."""
+MOST_IN_ACCOUNT = 800
+"""Sequences of which the account is, at most."""
+LEAST_FATHERS = 40
+"""Independent sequences from which on others fill what is not kept."""
+LEVEL = 0.05
+LOST_IN = "lost, "
+"""What the columns of the effects of sites begin with."""
+
+
+def beyond_elsewhere(rows: Any) -> bool:
+    """Return whether sites are shown to carry more than as many bases elsewhere; True
+    where that could not be asked.
+    """
+    name = "sites, less as many bases elsewhere"
+    if name not in rows.index or not np.isfinite(rows.loc[name, "lower"]):
+        return True
+    return bool(rows.loc[name, "lower"] > 0)
+
+
+def others_carry(rows: Any) -> bool:
+    """Return whether bases in no named site are shown to carry some of the variance."""
+    if "all other bases" in rows.index:
+        return bool(rows.loc["all other bases", "lower"] > LEAST_CARRIED)
+    return "sites" not in rows.index
+
+
+def tasks_not_carried(account: pd.DataFrame) -> list[str]:
+    """Return the tasks in which the sites of motifs are not shown to carry more than as
+    many bases elsewhere.
+    """
+    return [
+        str(task)
+        for task, rows in account.groupby("task", sort=False)
+        if not beyond_elsewhere(rows.set_index("line"))
+    ]
+
+
+def of_read(motifs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Return the rows of each motif that is read in any task."""
+    for _, rows in motifs.groupby("motif", sort=False):
+        if rows["reads"].astype(bool).any():
+            yield rows
+
+
+def confirmed_motifs(found: Any) -> list[str]:
+    """Return the motifs that are read and hold on the reserved sequences."""
+    return [
+        str(rows["motif"].iloc[0])
+        for rows in of_read(found.motifs)
+        if n_with_sites(rows)
+    ]
+
+
+def n_with_sites(motifs: pd.DataFrame) -> int:
+    """Return how many motifs hold on the reserved sequences: those of the account."""
+    if "confirmed_q" not in motifs or not len(motifs):
+        return 0
+    q = motifs["confirmed_q"].astype(float)
+    return int(motifs.loc[q <= LEVEL, "motif"].nunique())
+
+
+def acting_sites(found: Any) -> pd.DataFrame:
+    """Return the sites whose overwriting changes a prediction by more than the region of
+    their motif, of motifs that are confirmed.
+    """
+    sites: pd.DataFrame = found.sites
+    confirmed = confirmed_motifs(found)
+    if not len(sites):
+        return sites
+    acts = np.zeros(len(sites), bool)
+    for row in found.motifs.to_dict("records"):
+        column = f"{LOST_IN}{row['task']}"
+        if row["motif"] not in confirmed or column not in sites or not row["reads"]:
+            continue
+        own = (sites["motif"] == row["motif"]).to_numpy()
+        acts |= own & (sites[column].abs() > row["region"]).to_numpy()
+    return sites[acts].reset_index(drop=True)
+
+
+def gap_in_words(row: Any) -> str:
+    """Return the gaps of a rule."""
+    ends = sorted({int(row["gap_from"]), int(row["gap_to"])})
+    gaps = f"{' to '.join(map(str, ends))} bp"
+    return f"at nearly all gaps of {gaps}" if row["anywhere"] else f"{gaps} apart"
