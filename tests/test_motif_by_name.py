@@ -332,7 +332,47 @@ def test_motifs_of_biopython_and_tensors_are_motifs():
     assert {"one +", "two -"} <= {arm.name for arm in screen.named_arms}
     torch = pytest.importorskip("torch")
     table = torch.tensor(np.eye(4)[[3, 2, 0, 3, 0]], requires_grad=True)
-    assert motif(table).consensus == "TGATA"
+    assert motif(table).consensus == motif(table.T).consensus == "TGATA"
+
+
+def forms_of_one_motif() -> dict[str, object]:
+    from Bio import motifs
+
+    made = motifs.create(["TGATAAG"] * 3 + ["AGATAAG"])
+    rows = np.array([made.counts[base] for base in "ACGT"]).T
+    frame = pd.DataFrame(rows, columns=list("ACGT"))
+    return {
+        **{"Biopython": made, "its counts": made.counts, "its pwm": made.pwm},
+        **{"rows": rows, "columns": rows.T, "lists": (rows.T / 4).tolist()},
+        **{"frame": frame, "turned": frame.T, "letters": frame.to_dict("list")},
+    }
+
+
+@pytest.mark.parametrize("form", forms_of_one_motif())
+def test_every_door_reads_a_motif_in_every_form(form):
+    from causalgia.experiments.kit.sites import as_site
+
+    given, null = forms_of_one_motif()[form], cg.Uniform(length=60)
+    is_read = motif(given, name="m")
+    assert is_read.consensus == "TGATAAG"
+    for door in (cg.Embed, cg.Placebo, cg.design.Insert):
+        written = door(given, at=20).written.source
+        assert written.probabilities == is_read.probabilities
+    assert as_site(given, "motif").probabilities == is_read.probabilities
+    assert len(cg.placebos(given, at=2, n_placebos=3)) == 3
+    assert cg.experiments.copies(null, given, at=[5, 30]).arms
+    tokens = cg.sequences.encode(["CCTGATAAGCC", "CCCTTATCACC"])
+    assert cg.sequences.find_instances(tokens, given).start.tolist() == [2, 2]
+    assert len(cg.mpra.OligoRules(motifs=given).motifs) == 1
+    assert len(cg.mpra.OligoRules(motifs={"m": given}).motifs) == 1
+
+
+def test_a_square_table_is_read_by_rows_unless_its_columns_have_one_sum():
+    square = np.array([[9, 0, 1, 0], [0, 7, 0, 3], [1, 1, 8, 0], [0, 0, 2, 8]])
+    assert motif(square).consensus == motif(square.T).consensus == "ACGT"
+    assert motif(np.eye(4)[[2, 0, 3, 1]]).consensus == "GATC"
+    lopsided = np.array([[9, 0, 1, 0], [9, 1, 0, 0], [0, 1, 9, 0], [1, 0, 0, 9]])
+    assert motif(lopsided).consensus == motif(lopsided.T).consensus == "AAGT"
 
 
 def test_a_table_that_pandas_reads_is_a_motif():

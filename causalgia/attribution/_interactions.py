@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from causalgia.analysis import as_result
 from causalgia.attributes import OF_NULL, attributes
@@ -35,8 +35,8 @@ from causalgia.numerics.moments import observed_scores
 from causalgia.numerics.row_blocks import agreement_of_blocks
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
-from causalgia.sequences import Motif
 from causalgia.sequences.fasta import Sequences, Source, sequence_fingerprints
+from causalgia.sequences.motif_names import MotifLike, is_pattern
 from causalgia.sequences.motif_scores import Instances
 from causalgia.sequences.random import random_words
 from causalgia.sequences.skipped_inputs import (
@@ -59,7 +59,7 @@ def interactions(
     *,
     positions: Iterable[int] | None = None,
     pairs: Iterable[Sequence[int]] | None = None,
-    anchor: str | Motif | Instances | ArrayLike | None = None,
+    anchor: MotifLike | Instances | None = None,
     tasks: str | Sequence[str] | None = None,
     skip: Skip = (),
     progress: bool = True,
@@ -219,7 +219,7 @@ def _units(of: Sequences, anchor: Any) -> _Units:
     n = len(of)
     if anchor is None:
         return _Units(np.arange(n), np.zeros(n, np.int64), np.full(n, "+"), of.length)
-    by_width = isinstance(anchor, str | Motif | Instances)
+    by_width = is_pattern(anchor) or isinstance(anchor, Instances)
     observed = xr.Dataset({"observed": (("unit", "position"), of.tokens)})
     found = find_aligned(
         observed,

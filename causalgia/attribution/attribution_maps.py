@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
@@ -22,8 +22,9 @@ from causalgia.inputs import check_path, open_regular_file
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import observed_scores
 from causalgia.schema import validate
-from causalgia.sequences import Motif, find_instances
+from causalgia.sequences import find_instances
 from causalgia.sequences.fasta import Sequences, Source, as_sequences
+from causalgia.sequences.motif_names import MotifLike, is_pattern
 from causalgia.sequences.motif_scores import Instances
 from causalgia.sequences.pattern_files import HDF5, opened_hdf5
 from causalgia.sequences.sequence_files import as_letters, load_arrays
@@ -305,7 +306,7 @@ _MOST_SCORES = 2**27
 @usual_errors
 def average(
     attributions: xr.Dataset,
-    anchor: str | Motif | Instances | ArrayLike,
+    anchor: MotifLike | Instances,
     *,
     width: int | None = None,
     threshold: float | None = None,
@@ -421,7 +422,7 @@ def find_aligned(
     PredictorError
         If they leave the sequences, or an option does not go with them.
     """
-    if isinstance(anchor, str | Motif):
+    if is_pattern(anchor):
         if width is not None:
             raise PredictorError(
                 f"width={quoted(width)} goes with starts, and {_named(anchor)} has "
@@ -497,9 +498,9 @@ def _check_starts(starts: NDArray[np.integer[Any]], width: int, length: int) -> 
 
 
 def _named(anchor: Any) -> str:
-    if isinstance(anchor, Motif):
-        return f"motif {quoted(anchor.name)}"
-    return quoted(anchor) if isinstance(anchor, str) else "the given alignment"
+    if isinstance(anchor, str):
+        return quoted(anchor)
+    return "the motif" if is_pattern(anchor) else "the given alignment"
 
 
 def _aligned(maps: xr.Dataset, found: Instances) -> xr.Dataset:
@@ -567,7 +568,7 @@ SATURATED, REDUNDANT = 0.25, 0.05
 def against_trial(
     attributions: xr.Dataset,
     estimates: xr.Dataset,
-    anchor: str | Motif | Instances | ArrayLike,
+    anchor: MotifLike | Instances,
     *,
     contrast: str | None = None,
     width: int | None = None,

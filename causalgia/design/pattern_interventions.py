@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from causalgia.checks import as_count, as_position
 from causalgia.choices import BASES
 from causalgia.design.intervention import Intervention, Layout, Untreated
-from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
+from causalgia.design.patterns import Pattern, as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.notes import Edit
 from causalgia.sequences.alphabet import (
@@ -32,6 +32,7 @@ from causalgia.sequences.alphabet import (
     reverse_complement,
     reverse_complement_iupac,
 )
+from causalgia.sequences.motif_names import MotifLike
 from causalgia.sequences.motifs import Motif
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Tokens, Units
@@ -41,7 +42,7 @@ from causalgia.types import Tokens, Units
 class Patterned(Intervention):
     """Base of interventions that write a pattern at a position."""
 
-    pattern: str | Motif | Pattern
+    pattern: MotifLike | Pattern
     at: int = field(kw_only=True)
     strand: Literal["+", "-"] = field(default="+", kw_only=True)
     instance: Literal["sample", "consensus"] = field(default="sample", kw_only=True)
@@ -68,7 +69,7 @@ class Patterned(Intervention):
         """
         at = options.pop("at")
         if not isinstance(main, list):
-            return cls(pattern_from_plain(main), at=at, **options)
+            return cls(main, at=at, **options)
         if not isinstance(at, list) or len(at) != len(main):
             raise DesignError(
                 f"{cls.kind} = {quoted(main)} needs at = a list of {len(main)} "
@@ -76,7 +77,7 @@ class Patterned(Intervention):
             )
         steps: Intervention = Untreated()
         for pattern, position in zip(main, at, strict=True):
-            steps = steps + cls(pattern_from_plain(pattern), at=position, **options)
+            steps = steps + cls(pattern, at=position, **options)
         return steps
 
     def edit(self) -> Edit:
@@ -173,8 +174,9 @@ class Embed(Patterned):
     Parameters
     ----------
     pattern
-        A motif (``"AGATAAG"``; IUPAC letters such as N or R draw a base for each unit),
-        or a `Motif`: then an instance is sampled for each unit.
+        A string (``"AGATAAG"``; IUPAC letters such as N or R draw a base for each
+        unit), or anything else that `causalgia.motif` takes, such as a name of JASPAR, a
+        matrix or a motif of Biopython: then an instance is sampled for each unit.
     at
         0-based start.
     strand
@@ -310,7 +312,7 @@ class Placebo(Patterned):
 
 
 def placebos(
-    pattern: str | Motif,
+    pattern: MotifLike,
     *,
     at: int,
     n_placebos: int,
@@ -328,7 +330,7 @@ def placebos(
     Parameters
     ----------
     pattern
-        A string of IUPAC letters, or a `Motif`.
+        A string of IUPAC letters, or anything else that `causalgia.motif` takes.
     at
         0-based start, the same as that of the effect to be judged.
     n_placebos

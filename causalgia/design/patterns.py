@@ -4,6 +4,7 @@ strings of overlapping sites.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -12,8 +13,9 @@ import numpy as np
 
 from causalgia.checks import as_position
 from causalgia.choices import BASES
-from causalgia.errors import DesignError, SequenceError, quoted, type_in_words
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences.alphabet import parse_iupac
+from causalgia.sequences.motif_names import as_string_or_motif, motif
 from causalgia.sequences.motifs import Motif
 from causalgia.types import Tokens, Units
 
@@ -121,19 +123,31 @@ class Pattern:
 
 
 def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
-    """Return the pattern of a string, a Motif or a Pattern; DesignError for anything
-    else.
+    """Return the pattern of a string of IUPAC letters, of anything else that
+    `causalgia.motif` takes, of what `Pattern.plain` wrote or a trial file has,
+    ``{file = "x.meme", motif = "GATA1"}``, or of a Pattern.
+
+    Raises
+    ------
+    DesignError
+        If it is none of these.
     """
     if isinstance(pattern, Pattern):
         return pattern if instance is None else Pattern(pattern.source, instance)
-    if isinstance(pattern, Motif):
-        return Pattern(pattern, instance or "sample")
-    if not isinstance(pattern, str):
-        raise DesignError(
-            f"a pattern is a string or a Motif, not {type_in_words(pattern)}"
-        )
     try:
-        return Pattern(parse_iupac(pattern)[0])
+        if isinstance(pattern, Mapping) and set(pattern) <= {"motif", "file"}:
+            source: str | Motif = _from_plain(pattern)
+        else:
+            source = as_string_or_motif(pattern)  # type: ignore[arg-type]
+    except SequenceError as error:
+        raise DesignError(str(error)) from error
+    return Pattern(source, instance or "sample")
+
+
+def as_letters(text: object) -> Pattern:
+    """Return the pattern of a string of IUPAC letters; DesignError for anything else."""
+    try:
+        return Pattern(parse_iupac(text)[0])  # type: ignore[arg-type]
     except SequenceError as error:
         raise DesignError(str(error)) from error
 
@@ -170,12 +184,12 @@ def merged_motif(first: str, second: str, distance: int) -> str:
     """
     strings = []
     for letters in (first, second):
-        pattern = as_pattern(letters)
-        if pattern.random or not isinstance(pattern.source, str):
+        pattern = as_letters(letters)
+        if pattern.random:
             raise DesignError(
                 f"a site is a string of A, C, G, T or U, not {quoted(letters)}"
             )
-        strings.append(pattern.source)
+        strings.append(pattern.consensus)
     left, right = strings
     distance = as_position(distance, "distance")
     if distance > len(left):
@@ -194,32 +208,13 @@ def merged_motif(first: str, second: str, distance: int) -> str:
     return merged if "T" not in merged else merged.replace("U", "T")
 
 
-def pattern_from_plain(plain: object) -> str | Motif:
-    """Return the string or Motif that `Pattern.plain` wrote, or
-    ``{file = "x.meme", motif = "GATA1"}``.
-    """
-    if isinstance(plain, str):
-        return plain
-    if isinstance(plain, dict) and isinstance(plain.get("motif"), dict):
+def _from_plain(plain: Mapping[str, Any]) -> Motif:
+    """Return the motif of a table of a file."""
+    if isinstance(plain.get("motif"), Mapping):
         return Motif.from_dict(plain["motif"])
-    if (
-        not isinstance(plain, dict)
-        or {"file", "motif"} != set(plain)
-        or not all(isinstance(part, str) for part in plain.values())
-    ):
+    if {"file", "motif"} != set(plain):
         raise DesignError(
             'a pattern is a string, or {file = "motifs.meme", motif = "GATA1"}, not '
             f"{quoted(plain)}"
         )
-    from causalgia.sequences.motif_files import read_motifs
-
-    path, name = plain["file"], plain["motif"]
-    try:
-        motifs = read_motifs(path)
-    except SequenceError as error:
-        raise DesignError(str(error)) from error
-    if name not in motifs:
-        raise DesignError(
-            f"{path} has no motif {quoted(name)}; it has {', '.join(list(motifs)[:8])}"
-        )
-    return motifs[name]
+    return motif(plain["file"], name=plain["motif"])

@@ -22,10 +22,11 @@ from causalgia.choices import BASES
 from causalgia.design.intervention import Intervention, Layout
 from causalgia.design.null_distributions import Genomic
 from causalgia.design.null_model import NullModel
-from causalgia.design.patterns import as_pattern, pattern_from_plain
+from causalgia.design.patterns import as_pattern
 from causalgia.design.span_interventions import FILLS, drawn_fill
 from causalgia.errors import DesignError, quoted
 from causalgia.sequences.alphabet import encode
+from causalgia.sequences.motif_names import MotifLike
 from causalgia.sequences.motifs import Motif
 from causalgia.streams import derive
 from causalgia.types import Ints, Mask, Tokens, Units
@@ -198,7 +199,7 @@ class AblateEach(Sited):
 
     spans: Sequence[Span]
     fill: str = field(kw_only=True)
-    without: str | Motif | None = field(default=None, kw_only=True)
+    without: MotifLike | None = field(default=None, kw_only=True)
     threshold: float | None = field(default=None, kw_only=True)
     kind: ClassVar[str] = "ablate_each"
     main_field: ClassVar[str] = "spans"
@@ -208,8 +209,8 @@ class AblateEach(Sited):
         listed = _as_list_per_sequence(self.spans, "spans", "(start, stop)")
         object.__setattr__(self, "spans", tuple(map(as_span, listed)))
         object.__setattr__(self, "fill", _fill(self.fill, self.sites))
-        if isinstance(self.without, str | dict):
-            source = as_pattern(pattern_from_plain(self.without)).reads
+        if self.without is not None:
+            source = as_pattern(self.without).reads
             object.__setattr__(self, "without", source)
             self._check_fill(source)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from causalgia.checks import Span, as_position, as_span, is_real, is_whole
 from causalgia.design.intervention import Intervention, Layout
-from causalgia.design.patterns import as_pattern
+from causalgia.design.patterns import as_letters
 from causalgia.errors import DesignError, quoted
 from causalgia.notes import Edit
 from causalgia.sequences.alphabet import (
@@ -178,17 +178,17 @@ class Ablate(_Spanned):
             object.__setattr__(self, "fill", float(self.fill))
             return
         try:
-            reads = as_pattern(self.fill).reads
+            reads = str(as_letters(self.fill).reads)
         except DesignError as error:
             raise DesignError(f"ablation of {self._place}: {choices}") from error
-        if not isinstance(reads, str) or len(reads) not in (1, width):
+        if len(reads) not in (1, width):
             raise DesignError(f"ablation of {self._place}: {choices}")
         object.__setattr__(self, "fill", reads[0] if len(set(reads)) == 1 else reads)
 
     @property
     def random(self) -> bool:
         return not isinstance(self.fill, str) or (
-            self.fill in FILLS or as_pattern(self.fill).random
+            self.fill in FILLS or as_letters(self.fill).random
         )
 
     @property
@@ -208,7 +208,7 @@ class Ablate(_Spanned):
                 at=start,
             )
         letters = self.fill * (stop - start) if len(self.fill) == 1 else self.fill
-        return overwrite(tokens, as_pattern(letters).instances(units, stream), at=start)
+        return overwrite(tokens, as_letters(letters).instances(units, stream), at=start)
 
     @property
     def _does(self) -> str:
@@ -253,7 +253,7 @@ class Mutate(Intervention):
         positions = np.atleast_1d(np.asarray(self.at, object)).tolist()
         at = tuple(as_position(p, "at") for p in positions)
         bases: object = self.bases
-        pattern = as_pattern(
+        pattern = as_letters(
             "".join(map(str, bases)) if isinstance(bases, list | tuple) else bases
         )
         if len(pattern) != len(at):
@@ -276,7 +276,7 @@ class Mutate(Intervention):
 
     @property
     def random(self) -> bool:
-        return as_pattern(self.bases).random
+        return as_letters(self.bases).random
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -293,7 +293,7 @@ class Mutate(Intervention):
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         return substitute(
             tokens,
-            as_pattern(self.bases).instances(units, self._stream(key)),
+            as_letters(self.bases).instances(units, self._stream(key)),
             at=self.positions,
         )
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -22,7 +21,7 @@ from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.sites import as_string_or_motif
 from causalgia.sequences import Motif, find_instances
-from causalgia.sequences.motif_names import motifs_of_file
+from causalgia.sequences.motif_names import MotifLike, is_pattern, motifs_of_file
 from causalgia.streams import RNG, root_key
 from causalgia.trial.attributes import apply_arm
 from causalgia.types import Ints, Mask, Tokens
@@ -31,9 +30,7 @@ if TYPE_CHECKING:
     from causalgia.trial.turns import DrawnUnits
 
 #: strings or motifs, by name or not
-Motifs: TypeAlias = (
-    Sequence[str | Motif] | Mapping[str, str | Motif] | str | PathLike[str] | Motif
-)
+Motifs: TypeAlias = Sequence[MotifLike] | Mapping[str, MotifLike] | MotifLike
 
 
 def junctions(
@@ -153,10 +150,10 @@ def motifs_with_thresholds(
     of_file = motifs_of_file(motifs)
     motifs = motifs if of_file is None else of_file
     values = (
-        motifs.values()
+        [motifs]
+        if is_pattern(motifs)
+        else motifs.values()
         if isinstance(motifs, Mapping)
-        else [motifs]
-        if isinstance(motifs, str | Motif)
         else motifs
     )
     if not isinstance(values, Iterable):
@@ -167,7 +164,7 @@ def motifs_with_thresholds(
     patterns = [as_string_or_motif(one, "motifs") for one in values]
     names = (
         [str(name) for name in motifs]
-        if isinstance(motifs, Mapping)
+        if isinstance(motifs, Mapping) and not is_pattern(motifs)
         else [as_pattern(one).label for one in patterns]
     )
     if not names:

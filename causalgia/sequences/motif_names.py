@@ -12,9 +12,9 @@ from os import PathLike
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from causalgia.checks import converts_to_float, first_of, similar_names, why_no_numbers
+from causalgia.checks import first_of, similar_names
 from causalgia.choices import BASES
 from causalgia.errors import (
     CausalgiaError,
@@ -22,12 +22,11 @@ from causalgia.errors import (
     SequenceError,
     install_command,
     quoted,
-    type_in_words,
 )
 from causalgia.inputs import is_file
 from causalgia.sequences.alphabet import IUPAC
 from causalgia.sequences.motif_files import read_motifs
-from causalgia.sequences.motifs import Motif
+from causalgia.sequences.motifs import Motif, as_motif_table
 
 _PLAIN = frozenset((*BASES, "U"))
 _SUFFIXES = (".meme", ".jaspar", ".cb", ".pcm", ".pfm", ".txt", ".gz")
@@ -73,11 +72,12 @@ def motif(
     ----------
     what
         A string as above; a path of a text file, as `causalgia.sequences.read_motifs`
-        takes it; a motif, which is returned; or a table, w rows of A, C, G, T, of
-        counts or of probabilities (rows that sum to
-        1), or a motif of Biopython. A table with labels is read by them: a mapping
-        letter -> numbers, a DataFrame or DataArray of which one axis is labeled with A,
-        C, G and T (or U), in any order.
+        takes it; a motif, which is returned; a motif of Biopython; or a table of counts
+        or of probabilities (which sum to 1 at each position): an array or a tensor of
+        w rows of A, C, G, T, or of four rows (4 x 4 is read by rows, unless it is the
+        columns that have one sum), or a table with labels, which is read by them: a
+        mapping letter -> numbers, a DataFrame or DataArray of which one axis is labeled
+        with A, C, G and T (or U), in any order.
     taxon
         Taxonomic group in which a name is looked up; None looks in all. It does not
         restrict identifiers.
@@ -117,6 +117,8 @@ def motif(
     'GA'
     >>> motif({"T": [1, 0], "G": [9, 1], "C": [0, 1], "A": [0, 8]}).consensus
     'GA'
+    >>> motif(np.array([[0, 8], [0, 1], [9, 1], [1, 0]])).consensus  # (4, w)
+    'GA'
     """
     if isinstance(what, str) and not what.endswith(_SUFFIXES):
         if find_spec("pyjaspar") is None and release is None:
@@ -134,6 +136,27 @@ def motif(
     if (counts := _counts_of(what)) is not None:
         return _from_table(counts, name or getattr(what, "name", None) or None)
     return _from_table(what, name)
+
+
+def as_string_or_motif(what: MotifLike) -> str | Motif:
+    """Return a string of IUPAC letters as it is, in upper case, and of anything else
+    that `motif` takes the motif.
+
+    A string of IUPAC letters is a string, even where a factor has that name.
+
+    Raises
+    ------
+    SequenceError
+        As `motif`.
+
+    Examples
+    --------
+    >>> as_string_or_motif("ugcaug"), as_string_or_motif("GATA1").name
+    ('UGCAUG', 'GATA1')
+    """
+    if isinstance(what, str) and what and set(what.upper()) <= set(IUPAC):
+        return what.upper()
+    return motif(what)
 
 
 def _counts_of(what: object) -> Mapping[str, Any] | None:
@@ -196,34 +219,12 @@ def _check_no_name(name: str | None, what: str) -> None:
 def _from_table(table: Any, name: str | None) -> Motif:
     """Return the motif of counts or probabilities."""
     label = "PFM" if name is None else name
-    if hasattr(table, "detach"):  # a tensor of torch
-        table = table.detach()
-    try:
-        numbers = np.asarray(
-            list(table.values()) if isinstance(table, Mapping) else table,
-            dtype=np.float64,
-        )
-        why = "" if numbers.ndim else f": {quoted(table)} is no table"
-    except (TypeError, ValueError, OverflowError):
-        why = f" ({_odd_cell(table) or why_no_numbers(table)})"
-    if why:
-        what = "this" if why[0] == ":" else type_in_words(table)
+    if not hasattr(table, "__len__"):
         raise SequenceError(
-            f"a motif cannot be made of {what}{why}; give a JASPAR name, a string, a "
-            "path, a Motif, or w rows of A, C, G, T"
+            "a motif is a JASPAR name, a string, a path, a Motif, or a table of A, C, "
+            f"G, T for each position, not {quoted(table)}"
         )
-    rows = _by_labels(numbers, *_table_labels(table))
-    if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
-        turned = (
-            "transpose it"
-            if rows.ndim == 2 and rows.shape[0] == 4
-            else "give one row of four numbers for each position"
-        )
-        msg = (
-            f"a table of shape {rows.shape} is not a motif; its rows are positions, "
-            f"its columns A, C, G, T: {turned}"
-        )
-        raise SequenceError(msg)
+    rows = as_motif_table(table, "a motif's numbers", by_sums=True)
     if not np.isfinite(rows).all() or rows.min() < 0:
         cure = (
             "correct the matrix"
@@ -234,98 +235,11 @@ def _from_table(table: Any, name: str | None) -> Motif:
             f"a motif's table has finite counts or probabilities, none negative; {cure}"
         )
         raise SequenceError(msg)
-    if len(rows) == 4 and _is_even(rows.sum(axis=0)) and not _is_even(rows.sum(axis=1)):
-        msg = (
-            "the columns of this table of 4 rows have one sum, and its rows do not; "
-            "rows are positions: transpose it"
-        )
-        raise SequenceError(msg)
     are_counts = bool((rows.sum(axis=1) >= 2).any() or (rows == np.round(rows)).all())
     made = Motif.from_counts(label, rows) if are_counts else Motif(label, rows.tolist())
     return (
         made if name is not None else Motif(f"PFM {made.consensus}", made.probabilities)
     )
-
-
-def _odd_cell(table: Any) -> str:
-    """Return which cell of a DataFrame is no number; empty for what is no DataFrame."""
-    columns = getattr(table, "columns", ())
-    cells = np.asarray(table, dtype=object).T if len(columns) else ()
-    return next(
-        (
-            f"column {name}, row {i}: {quoted(value)} is not a number"
-            for name, column in zip(columns, cells, strict=True)
-            for i, value in enumerate(column, 1)
-            if not converts_to_float(value)
-        ),
-        "",
-    )
-
-
-def _table_labels(table: Any) -> tuple[list[Any] | None, list[Any] | None]:
-    """Return the row and column labels of a mapping, DataFrame or DataArray; None for
-    an axis without labels.
-    """
-    if isinstance(table, Mapping):
-        return list(table), None
-    if hasattr(table, "columns"):
-        return list(table.index) if hasattr(table, "index") else None, list(
-            table.columns
-        )
-    if not hasattr(table, "indexes") or len(table.dims) != 2:
-        return None, None
-    rows, columns = (
-        list(table.indexes[dim]) if dim in table.indexes else None for dim in table.dims
-    )
-    return rows, columns
-
-
-def _by_labels(
-    numbers: NDArray[np.float64], rows: list[Any] | None, columns: list[Any] | None
-) -> NDArray[np.float64]:
-    """Return w rows of A, C, G, T of a labeled table; an unlabeled one is returned as
-    it is.
-    """
-    if rows is None and columns is None:
-        return numbers
-    down, across = _order_of_bases(rows), _order_of_bases(columns)
-    if (down is None) == (across is None):
-        which = (
-            "neither its rows nor its columns"
-            if down is None
-            else "both its rows and its columns"
-        )
-        shown = f"rows {_few(rows)}, columns {_few(columns)}"
-        msg = (
-            "a motif's table with labels has A, C, G, T (U) on one axis; of this one "
-            f"{which} are: {shown}"
-        )
-        raise SequenceError(msg)
-    return numbers[:, across] if across is not None else numbers[down].T
-
-
-def _order_of_bases(labels: list[Any] | None) -> list[int] | None:
-    """Return the positions of A, C, G and T among labels that are exactly these; else
-    None.
-    """
-    spelled = [str(label).upper().replace("U", "T") for label in labels or ()]
-    return (
-        [spelled.index(base) for base in BASES]
-        if sorted(spelled) == sorted(BASES)
-        else None
-    )
-
-
-def _few(labels: list[Any] | None) -> str:
-    return (
-        "without labels"
-        if labels is None
-        else ", ".join(map(str, labels[:5])) + ", ..." * (len(labels) > 5)
-    )
-
-
-def _is_even(sums: NDArray[np.float64]) -> bool:
-    return bool(np.ptp(sums) <= 1e-6 * sums.max())
 
 
 _IDENTIFIER = re.compile(r"([A-Z]{2}\d{4})(?:\.(\d+))?", re.IGNORECASE)
@@ -595,7 +509,7 @@ def named_motifs(
         return jaspar_motifs(taxon)
     if (of_file := motifs_of_file(motifs)) is not None:
         return of_file
-    if _is_one_motif(motifs):
+    if is_one_motif(motifs):
         raise error(
             f"{argument}= is one motif, and a list of motifs is needed: give it "
             f"with a name, {argument}={{'motif 1': motif}}"
@@ -648,17 +562,22 @@ def is_jaspar(motifs: object) -> bool:
     )
 
 
-def _is_one_motif(what: object) -> bool:
+def is_pattern(what: object) -> bool:
+    """Return whether a value is one string or motif, not a list of them."""
+    return isinstance(what, str) or is_one_motif(what)
+
+
+def is_one_motif(what: object) -> bool:
     """Return whether a value is one motif, or its table, where a list is expected.
 
     Examples
     --------
     >>> (
-    ...     _is_one_motif(np.eye(4)),
-    ...     _is_one_motif({"A": [1], "C": [0], "G": [0], "T": [0]}),
+    ...     is_one_motif(np.eye(4)),
+    ...     is_one_motif({"A": [1], "C": [0], "G": [0], "T": [0]}),
     ... )
     (True, True)
-    >>> _is_one_motif([np.eye(4)]), _is_one_motif({"A": "GATAAG"}), _is_one_motif(["A"])
+    >>> is_one_motif([np.eye(4)]), is_one_motif({"A": "GATAAG"}), is_one_motif(["A"])
     (False, False, False)
     """
     if isinstance(what, Motif) or _counts_of(what) is not None:

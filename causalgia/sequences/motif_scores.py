@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import is_real
-from causalgia.errors import SequenceError, quoted, type_in_words
+from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import parse_iupac
+from causalgia.sequences.motif_names import MotifLike, as_string_or_motif
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.random import as_tokens
 from causalgia.types import Tokens
@@ -192,7 +193,7 @@ class Instances:
 
 def find_instances(
     tokens: NDArray[np.integer],
-    motif: str | Motif,
+    motif: MotifLike,
     *,
     threshold: float | None = None,
     overlapping: bool = False,
@@ -214,7 +215,7 @@ def find_instances(
     tokens
         (n, length) tokens, 0, 1, 2, 3 = A, C, G, T.
     motif
-        A string of IUPAC letters, or a motif; `causalgia.motif` finds one by name.
+        A string of IUPAC letters, or anything else that `causalgia.motif` takes.
     threshold
         p-value of a motif's lowest score, by default 1e-4. A string takes none.
     overlapping
@@ -246,28 +247,22 @@ def find_instances(
     ([0, 1], [1, 0], ['+', '-'], [14.0, 14.0])
     """
     rows = as_tokens(tokens)
-    given: object = motif
-    if not isinstance(given, str | Motif):
-        msg = (
-            f"{type_in_words(given)} is neither a string nor a Motif; causalgia.motif() makes a Motif "
-            "of names, files and tables"
-        )
-        raise SequenceError(msg)
+    sought = as_string_or_motif(motif)
     steps, lowest, per_bit = (
-        _iupac_scoring(motif, threshold)
-        if isinstance(motif, str)
+        _iupac_scoring(sought, threshold)
+        if isinstance(sought, str)
         else (
-            step_scores(motif),
-            cutoff(motif, _P_VALUE if threshold is None else threshold),
+            step_scores(sought),
+            cutoff(sought, _P_VALUE if threshold is None else threshold),
             PER_BIT,
         )
     )
     width = len(steps)
     if width > rows.shape[1]:
         label = (
-            f"string {quoted(motif)}"
-            if isinstance(motif, str)
-            else f"motif {quoted(motif.name)}"
+            f"string {quoted(sought)}"
+            if isinstance(sought, str)
+            else f"motif {quoted(sought.name)}"
         )
         msg = (
             f"{label} has {width} bases and the sequences {rows.shape[1]}; scan longer "

@@ -5,14 +5,14 @@ or strings.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.checks import check_text_or_none, why_no_numbers
+from causalgia.checks import check_text_or_none, converts_to_float, why_no_numbers
 from causalgia.choices import BASES
 from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import parse_iupac
@@ -137,7 +137,7 @@ class Motif:
                 "them out, or take them from cg.read_patterns",
                 argument="seqlets",
             )
-        rows = _as_motif_table(
+        rows = as_motif_table(
             self.probabilities, f"motif {quoted(self.name)}: probabilities"
         )
         cleaned = tuple(
@@ -171,7 +171,7 @@ class Motif:
         ((0.5, 0.125, 0.25, 0.125),)
         """
         _check_pseudocount(pseudocount)
-        table = _as_motif_table(counts, f"motif {quoted(name)}: counts")
+        table = as_motif_table(counts, f"motif {quoted(name)}: counts")
         totals = table.sum(axis=1, keepdims=True) + 4 * pseudocount
         usable = np.isfinite(totals[:, 0]) & (table.min(1) >= 0) & (totals[:, 0] > 0)
         if not usable.all():
@@ -215,7 +215,7 @@ class Motif:
                 "above 1, such as 2 (bits) or math.e (nats)"
             )
             raise SequenceError(msg)
-        scores = _as_motif_table(log_odds, f"motif {quoted(name)}: log-odds")
+        scores = as_motif_table(log_odds, f"motif {quoted(name)}: log-odds")
         prior = _background(background)
         rows = prior * np.exp(scores * math.log(base))
         if not _sum_to_one(rows).all():
@@ -383,49 +383,136 @@ class Motif:
         return tokens
 
 
-def _in_order(rows: Any) -> Any:
-    """Return a table with named columns A, C, G and T, in any order, as one with these
-    in order; a table with such row names turned; any other value as it is.
-    """
-    turned: Any = getattr(rows, "T", None)
-    for table in (rows, turned):
-        names = [str(name).upper() for name in getattr(table, "columns", ())]
-        letters = [name.replace("U", "T") for name in names]
-        if sorted(letters) == [*BASES]:
-            return table.to_numpy()[:, [letters.index(base) for base in BASES]]
-    return rows
-
-
-def _as_motif_table(
-    rows: ArrayLike | Iterable[Sequence[float]], place: str
+def as_motif_table(
+    rows: Any, place: str, *, by_sums: bool = False
 ) -> NDArray[np.float64]:
+    """Return the w rows of A, C, G, T of a table: an array, lists, a tensor, a DataFrame
+    or DataArray, or a mapping letter -> numbers.
+
+    A table with labels is read by them. Of an array the axis of four is that of bases;
+    where both are four, the rows are positions; `by_sums`, unless it is the columns
+    that have one sum and not the rows.
+    """
     if isinstance(rows, str):
         raise SequenceError(
             f"{place} are a string; from_iupac({quoted(rows)}) makes a motif of it"
         )
+    if hasattr(rows, "detach"):  # a tensor of torch
+        rows = rows.detach().cpu()
     try:
-        table = np.array(_in_order(rows), dtype=np.float64)
+        numbers = np.asarray(
+            list(rows.values()) if isinstance(rows, Mapping) else rows, np.float64
+        )
     except (TypeError, ValueError, OverflowError) as error:
         msg = (
-            f"{place} are not a table of numbers ({why_no_numbers(rows)}); give "
+            f"{place} are not a table of numbers "
+            f"({_odd_cell(rows) or why_no_numbers(rows)}); give "
             "one row of A, C, G, T for each position, such as ((0.1, 0.1, 0.7, 0.1), "
             "(1, 0, 0, 0))"
         )
         raise SequenceError(msg) from error
+    labels = _table_labels(rows)
+    table = (
+        _as_rows(numbers, by_sums)
+        if labels == (None, None)
+        else _by_labels(numbers, *labels, place)
+    )
     if table.ndim == 2 and table.shape[1] == 4 and len(table):
         return table
-    turned = (
-        "transpose it"
-        if table.ndim == 2 and table.shape[0] == 4
-        else "give at least one row"
-        if not len(table)
-        else "give rows of four numbers"
+    raise SequenceError(
+        f"{place} of shape {table.shape}; a motif has four numbers, of A, C, G and T, "
+        "for each of its positions"
     )
-    msg = (
-        f"{place} of shape {table.shape}; a motif has one row of A, C, G, T for each "
-        f"position: {turned}"
+
+
+def _as_rows(numbers: NDArray[np.float64], by_sums: bool) -> NDArray[np.float64]:
+    """Return a table without labels with its positions as rows."""
+    if numbers.ndim != 2 or len(numbers) != 4:
+        return numbers
+    turned = numbers.shape[1] != 4 or (
+        by_sums and _is_even(numbers.sum(axis=0)) and not _is_even(numbers.sum(axis=1))
     )
-    raise SequenceError(msg)
+    return numbers.T if turned else numbers
+
+
+def _is_even(sums: NDArray[np.float64]) -> bool:
+    return bool(np.ptp(sums) <= 1e-6 * sums.max())
+
+
+def _odd_cell(table: Any) -> str:
+    """Return which cell of a DataFrame is no number; empty for what is no DataFrame."""
+    columns = getattr(table, "columns", ())
+    cells = np.asarray(table, dtype=object).T if len(columns) else ()
+    return next(
+        (
+            f"column {name}, row {i}: {quoted(value)} is not a number"
+            for name, column in zip(columns, cells, strict=True)
+            for i, value in enumerate(column, 1)
+            if not converts_to_float(value)
+        ),
+        "",
+    )
+
+
+def _table_labels(table: Any) -> tuple[list[Any] | None, list[Any] | None]:
+    """Return the row and column labels of a mapping, DataFrame or DataArray; None for
+    an axis without labels.
+    """
+    if isinstance(table, Mapping):
+        return list(table), None
+    if hasattr(table, "columns"):
+        return list(table.index) if hasattr(table, "index") else None, list(
+            table.columns
+        )
+    if not hasattr(table, "indexes") or len(table.dims) != 2:
+        return None, None
+    rows, columns = (
+        list(table.indexes[dim]) if dim in table.indexes else None for dim in table.dims
+    )
+    return rows, columns
+
+
+def _by_labels(
+    numbers: NDArray[np.float64],
+    rows: list[Any] | None,
+    columns: list[Any] | None,
+    place: str,
+) -> NDArray[np.float64]:
+    """Return w rows of A, C, G, T of a labeled table."""
+    down, across = _order_of_bases(rows), _order_of_bases(columns)
+    if (down is None) == (across is None):
+        which = (
+            "neither its rows nor its columns"
+            if down is None
+            else "both its rows and its columns"
+        )
+        shown = f"rows {_few(rows)}, columns {_few(columns)}"
+        msg = (
+            f"{place}: a motif's table with labels has A, C, G, T (U) on one axis; of "
+            f"this one {which} are: {shown}"
+        )
+        raise SequenceError(msg)
+    return numbers[:, across] if across is not None else numbers[down].T
+
+
+def _order_of_bases(labels: list[Any] | None) -> list[int] | None:
+    """Return the positions of A, C, G and T among labels that are exactly these; else
+    None.
+    """
+    spelled = [str(label).upper().replace("U", "T") for label in labels or ()]
+    return (
+        [spelled.index(base) for base in BASES]
+        if sorted(spelled) == sorted(BASES)
+        else None
+    )
+
+
+def _few(labels: list[Any] | None) -> str:
+    return (
+        "without labels"
+        if labels is None
+        else ", ".join(map(str, labels[:5])) + ", ..." * (len(labels) > 5)
+    )
 
 
 def as_probabilities(

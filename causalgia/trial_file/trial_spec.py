@@ -9,7 +9,6 @@ from typing import Any
 from causalgia.analysis import Analysis
 from causalgia.checks import Table
 from causalgia.design import Arm, Design, NullModel, placebos
-from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import DesignError
 from causalgia.experiments import Experiment
 from causalgia.inputs import parse_toml, read_text
@@ -233,7 +232,7 @@ def _built(file: TrialFile) -> tuple[Design, Analysis, ExperimentSpec | None]:
         given = Placebos(**arguments(Placebos, file.placebos, "[placebos]"))
         with errors_of("[placebos]"):
             made = placebos(
-                pattern_from_plain(given.of),
+                given.of,
                 at=given.at,
                 n_placebos=given.n,
                 strand=given.strand,

@@ -334,12 +334,6 @@ ROWS = [
         "position 1",
     ),
     Row(
-        "a motif that is transposed",
-        lambda: Motif("m", np.full((4, 7), 0.25)),
-        SequenceError,
-        "shape",
-    ),
-    Row(
         "a share that is no number",
         lambda: Motif("m", ((0.5, 0.5, 0, math.nan),)),
         SequenceError,
@@ -373,16 +367,6 @@ ROWS = [
         lambda: Motif.from_iupac("GAXA"),
         SequenceError,
         "X",
-    ),
-    Row(
-        "a table of counts that is transposed",
-        lambda: cg.motif(np.ones((4, 7))),
-        SequenceError,
-    ),
-    Row(
-        "a table whose counts could be either way",
-        lambda: cg.motif([[5, 1, 1, 1], [3, 1, 1, 1], [1, 5, 4, 1], [1, 3, 4, 7]]),
-        SequenceError,
     ),
     Row(
         "shares that do not sum to 1",

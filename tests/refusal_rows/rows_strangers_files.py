@@ -124,12 +124,6 @@ ROWS = [
         SequenceError,
         "format",
     ),
-    Row(
-        "a matrix that is turned",
-        lambda: screen({"gata": np.full((4, 7), 0.25)}),
-        SequenceError,
-        "gata",
-    ),
     Row("no motif", lambda: screen([]), DesignError),
     Row(
         "two motifs of one name",

@@ -16,10 +16,10 @@ from causalgia.checks import as_position
 from causalgia.choices import BASES
 from causalgia.design import Design, Embed, Genomic, NullModel
 from causalgia.design.intervention import Layout, steps_of
-from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
+from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences import Motif, find_instances, motif as motif_of
-from causalgia.sequences.alphabet import parse_iupac, reverse_complement
+from causalgia.sequences.alphabet import reverse_complement
 from causalgia.sequences.fasta import as_sequences
 from causalgia.sequences.motif_scores import (
     Instances,
@@ -114,9 +114,8 @@ def start_of_widest(null: NullModel, at: int | None, width: int, what: str) -> i
 def as_site(value: Any, name: str) -> str | Motif:
     """Return a string or motif from a setting.
 
-    A string of IUPAC letters is a string, even where a factor has that name. Other
-    strings, paths and tables go to `causalgia.motif`: JASPAR names or identifiers, MEME
-    or JASPAR text, a PFM. A ``trial.toml`` may give
+    A string of IUPAC letters is a string, even where a factor has that name; anything
+    else is what `causalgia.motif` makes of it. A ``trial.toml`` may give
     ``{file = "x.meme", motif = "GATA1"}``.
 
     Examples
@@ -125,22 +124,9 @@ def as_site(value: Any, name: str) -> str | Motif:
     ('UGCAUG', 'GATA1')
     """
     try:
-        if isinstance(value, Mapping) and not set(value) <= {"motif", "file"}:
-            return motif_of(value)  # letter -> counts
-        if isinstance(value, Mapping):
-            return as_pattern(pattern_from_plain(value)).source
-        return as_pattern(value).source if _is_pattern(value) else motif_of(value)
-    except (DesignError, SequenceError) as error:
+        return as_pattern(value).source
+    except DesignError as error:
         raise DesignError(f"{name}: {error}") from error
-
-
-def _is_pattern(value: object) -> bool:
-    if not isinstance(value, str):
-        return isinstance(value, Motif | Pattern)
-    try:
-        return bool(parse_iupac(value))
-    except SequenceError:
-        return False
 
 
 def as_strings(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, ...]:

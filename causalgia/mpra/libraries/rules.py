@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from os import PathLike
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,7 +20,12 @@ from causalgia.sequences.composition import (
     number_distinct,
     repeat_shares,
 )
-from causalgia.sequences.motif_names import motifs_of_file
+from causalgia.sequences.motif_names import (
+    MotifLike,
+    as_string_or_motif,
+    is_pattern,
+    motifs_of_file,
+)
 from causalgia.sequences.motif_scores import find_instances
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.random import random_words
@@ -289,9 +293,7 @@ class OligoRules:
     gc: tuple[float, float] = (0.25, 0.65)
     homopolymer: int = 10
     repeats: float = 0.25
-    motifs: (
-        Iterable[str | Motif] | Mapping[str, str | Motif] | PathLike[str] | Motif
-    ) = ()
+    motifs: Iterable[MotifLike] | Mapping[str, MotifLike] | MotifLike = ()
 
     def __post_init__(self) -> None:
         intended_sites(self.avoid)
@@ -369,27 +371,13 @@ def as_share_range(pair: Any, name: str) -> tuple[float, float]:
 def _as_strings_or_motifs(motifs: Any) -> tuple[str | Motif, ...]:
     of_file = motifs_of_file(motifs)
     motifs = motifs if of_file is None else of_file
-    if isinstance(motifs, Mapping):
+    if isinstance(motifs, Mapping) and not is_pattern(motifs):
         motifs = tuple(motifs.values())
-    given = (motifs,) if isinstance(motifs, str | Motif) else motifs
-    if not isinstance(given, Iterable) or isinstance(given, bytes):
-        raise DesignError(
-            f"motifs={quoted(motifs)}: give strings or motifs as text, or a list "
-            "of such; () for none"
-        )
-    found = tuple(given)
-    for one in found:
-        if not isinstance(one, Motif) and (not isinstance(one, str) or not one):
-            raise DesignError(
-                f"motifs= has {quoted(one)}, neither a string nor a Motif; give "
-                "strings such as 'CACGTG'"
-            )
-        if isinstance(one, str):
-            try:
-                parse_iupac(one)
-            except SequenceError as error:
-                raise DesignError(f"motifs= has {quoted(one)}: {error}") from error
-    return found
+    given = (motifs,) if is_pattern(motifs) else motifs
+    try:
+        return tuple(map(as_string_or_motif, given))
+    except (SequenceError, TypeError) as error:
+        raise DesignError(f"motifs={quoted(motifs)}: {error}") from error
 
 
 def default_flags() -> tuple[Rule, ...]:
