@@ -255,3 +255,106 @@ def test_torch_answers_whole_and_in_part_alike(rc_average, windows):
     np.testing.assert_allclose(
         whole["outcome"], cg.run(trial, numpy_like, rng=0)["outcome"], rtol=2e-6
     )
+
+
+def several(x: np.ndarray):
+    return {"human": turned(x), "mouse": (turned(x)[:, :, :1], turned(x) * 2)}
+
+
+WINDOW = cg.Window("mid", -4, 6)
+
+
+@pytest.mark.parametrize(
+    ("steps", "times"),
+    [
+        (["human", WINDOW], 1),
+        ([lambda y: y["human"], WINDOW], 1),
+        (["mouse", 1, WINDOW], 2),
+        (["mouse", -1, lambda y: y / 2, WINDOW], 1),
+    ],
+)
+def test_what_chooses_stands_before_windows(steps, times):
+    read = predictor(several, axis=1, reduce=steps).predict(tokens())
+    whole = predictor(turned, axis=1, reduce=WINDOW).predict(tokens())
+    np.testing.assert_allclose(read, times * whole, rtol=1e-5)
+
+
+def test_a_part_of_the_output_is_read_without_windows_too():
+    sums = cg.FunctionPredictor(lambda x: {"a": x.sum(2), "b": x.sum((1, 2))})
+    with pytest.raises(cg.errors.PredictorError):
+        sums.predict(tokens())
+    chosen = cg.FunctionPredictor(sums.fn, reduce="a")
+    np.testing.assert_array_equal(chosen.predict(tokens()), one_hot(tokens()).sum(2))
+    assert chosen.fingerprint != cg.FunctionPredictor(sums.fn, reduce="b").fingerprint
+
+
+@pytest.mark.parametrize(
+    "steps", ["rat", 0, ["human", 1], [WINDOW, "human"], [], [5.0], WINDOW]
+)
+def test_steps_that_the_output_has_not_are_refused(steps):
+    with pytest.raises(cg.errors.PredictorError):
+        predictor(several, axis=1, reduce=steps).predict(tokens())
+
+
+@pytest.mark.parametrize("axes", [1, 2])
+@pytest.mark.parametrize("rc_average", [False, True])
+def test_trailing_axes_of_one_are_no_axes(axes, rc_average):
+    torch = pytest.importorskip("torch")
+    longer = (slice(None), slice(None), *[None] * axes)
+
+    class Net(torch.nn.Module):
+        def forward(self, x):
+            return (x * torch.arange(x.shape[2])).sum(2)[longer]
+
+    wanted = cg.FunctionPredictor(
+        lambda x: (x * np.arange(x.shape[2])).sum(2), rc_average=rc_average
+    ).predict(tokens())
+    for one in (
+        cg.TorchPredictor(Net(), rc_average=rc_average),
+        cg.FunctionPredictor(
+            lambda x: (x * np.arange(x.shape[2])).sum(2)[longer], rc_average=rc_average
+        ),
+    ):
+        np.testing.assert_allclose(one.predict(tokens()), wanted)
+    track = predictor(lambda x: tracks(x)[..., None]).predict(tokens())
+    np.testing.assert_array_equal(track, predictor().predict(tokens()))
+
+
+NET = """
+import numpy as np
+TASKS = ["a", "b"]
+def load():
+    return lambda x: {place}
+"""
+
+
+@pytest.mark.parametrize(
+    ("answers", "keys"),
+    [
+        ('{"human": x[:, :2], "mouse": x[:, :1]}', 'key = "human"'),
+        ("(x[:, :1], x[:, :2])", "index = 1"),
+        ("(x[:, :1], x[:, :2].swapaxes(1, 2))", "index = 1\ntrack = {axis = 1}"),
+    ],
+)
+def test_a_trial_file_chooses_and_then_reads_a_window(tmp_path, answers, keys):
+    from causalgia.cli.options import load_predictor_spec
+    from causalgia.trial_file import read_predictor_spec
+
+    (tmp_path / "net.py").write_text(NET.replace("{place}", answers))
+    path = tmp_path / "net.toml"
+    path.write_text(
+        f'[predictor]\nfactory = "net.py:load"\n{keys}\n'
+        '[predictor.window]\nname = "mid"\nstart = 3\nstop = 9\n'
+    )
+    spec = read_predictor_spec(path)
+    made = load_predictor_spec(spec, path, None)
+    wanted = one_hot(tokens())[:, :2, 3:9].sum(2)
+    np.testing.assert_array_equal(made.predict(tokens()), wanted)
+    assert made.tasks == ("mid: a", "mid: b")
+    assert type(spec).of(spec.to_dict(), tmp_path).read_out == spec.read_out
+    again = pickle.loads(pickle.dumps(made))
+    np.testing.assert_array_equal(again.predict(tokens()), wanted)
+    for wrong in ('key = "a"\nindex = 1', "window = {name = 'x', start = 3}"):
+        path.write_text(f'[predictor]\nfactory = "net.py:load"\n{wrong}\n')
+        with pytest.raises(cg.errors.DesignError):
+            read_predictor_spec(path)

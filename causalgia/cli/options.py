@@ -156,6 +156,7 @@ def load_predictor_spec(
             alphabet=predictor_spec.alphabet,
             device=predictor_spec.device,
             batch_size=predictor_spec.batch_size,
+            **predictor_spec.read_out,
             announce=(lambda line: print(printable(line), file=sys.stderr))
             if k == 0
             else None,

@@ -44,6 +44,7 @@ from causalgia.predict.predictor import (
     as_distinct_names,
     as_scale,
 )
+from causalgia.predict.track import Reduce, Track
 
 Announce = Callable[[str], None]
 _ONNX_PROVIDERS = {
@@ -62,6 +63,8 @@ def load_predictor(
     alphabet: str | None = None,
     device: str = "auto",
     batch_size: int | Literal["auto"] = "auto",
+    reduce: Reduce = None,
+    track: Track | None = None,
     announce: Announce | None = print,
 ) -> Predictor:
     """Make a predictor by calling a function in a Python file of the user, or from a
@@ -92,6 +95,8 @@ def load_predictor(
     device, batch_size
         As in `TorchPredictor`; a callable gets batches of 1024 when `batch_size` is
         "auto".
+    reduce, track
+        As in `TorchPredictor`.
     announce
         Called with each line that the user should see; None prints none, and warnings
         stay.
@@ -104,7 +109,9 @@ def load_predictor(
     MissingExtraError
         If the user's code needs torch, which is not installed.
     """
-    request = _LoadRequest(factory, weights, tasks, scale, alphabet, device, batch_size)
+    request = _LoadRequest(
+        factory, weights, tasks, scale, alphabet, device, batch_size, reduce, track
+    )
     if is_onnx(factory):
         return request.load_onnx()
     path, name = split_factory(factory)
@@ -129,6 +136,8 @@ class _LoadRequest:
     alphabet: str | None
     device: str
     batch_size: int | Literal["auto"]
+    reduce: Reduce
+    track: Track | None
 
     def __call__(self, fingerprint: str, sizes: dict[int, int]) -> Predictor:
         """Return the predictor, loaded once per process; PredictorError if it is absent
@@ -180,6 +189,8 @@ class _LoadRequest:
             batch_size=self.batch_size,
             alphabet=self.alphabet or "ACGT",
             providers=providers,
+            reduce=self.reduce,
+            track=self.track,
         )
 
     def load(self, say: Announce) -> Predictor:
@@ -207,6 +218,8 @@ class _LoadRequest:
                 else self.alphabet,
                 "device": None if self.device == "auto" else self.device,
                 "batch_size": None if self.batch_size == "auto" else self.batch_size,
+                "reduce": self.reduce,
+                "track": self.track,
             }
             given = {
                 option: value for option, value in options.items() if value is not None
@@ -225,6 +238,8 @@ class _LoadRequest:
                 device=self.device,
                 batch_size=self.batch_size,
                 alphabet=order,
+                reduce=self.reduce,
+                track=self.track,
             )
         if callable(made):
             return FunctionPredictor(
@@ -233,6 +248,8 @@ class _LoadRequest:
                 scale=scale,
                 batch_size=self.batch_size,
                 alphabet=order,
+                reduce=self.reduce,
+                track=self.track,
             )
         raise PredictorError(
             f"{self.factory} returned {type_in_words(made)}, not a torch module, "
@@ -438,6 +455,8 @@ _PARSE_CHOICE: dict[str, Callable[[Any], Any]] = {
     "alphabet": lambda value: str(value).upper().replace("U", "T"),
     "device": str,
     "batch_size": as_batch_size,
+    "reduce": lambda value: value,
+    "track": lambda value: value,
 }
 
 

@@ -4,12 +4,13 @@ cure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import first_of
 from causalgia.errors import (
     PredictorError,
     first_line as first_line,
@@ -74,7 +75,7 @@ def as_answers(
         If they are not real numbers, (n_rows,) or (n_rows, tasks), or there is another
         number of tasks.
     """
-    answers = as_numbers(values)
+    answers = without_trailing(as_numbers(values), 2)
     if answers.ndim not in (1, 2) or answers.shape[0] != n_rows or not answers.size:
         raise PredictorError(
             f"{n_rows} sequences were answered with shape {answers.shape}, and a "
@@ -90,6 +91,35 @@ def as_answers(
     return table
 
 
+def parts_in_words(output: Any) -> str:
+    """Return what an output has to choose from: its keys, its places, or its shape.
+
+    Examples
+    --------
+    >>> parts_in_words({"human": 1, "mouse": 2}), parts_in_words((1, 2))
+    ("a dict with 'human', 'mouse'", 'a tuple with places 0 to 1')
+    """
+    if isinstance(output, Mapping):
+        return f"{type_in_words(output)} with {first_of(map(quoted, output), 8)}"
+    if isinstance(output, tuple | list) and output:
+        return f"{type_in_words(output)} with places 0 to {len(output) - 1}"
+    shape = getattr(output, "shape", None)
+    return type_in_words(output) if shape is None else f"of shape {tuple(shape)}"
+
+
+def without_trailing(value: Any, ndim: int) -> Any:
+    """Return an output, numpy or torch, without trailing axes of 1 beyond `ndim` axes.
+
+    Examples
+    --------
+    >>> without_trailing(np.zeros((5, 2, 1)), 2).shape
+    (5, 2)
+    """
+    while getattr(value, "ndim", 0) > ndim and value.shape[-1] == 1:
+        value = value[..., 0]
+    return value
+
+
 def as_numbers(values: object) -> NDArray[Any]:
     """Return answers as an array of floating numbers; PredictorError if they are not
     real numbers.
@@ -98,6 +128,10 @@ def as_numbers(values: object) -> NDArray[Any]:
         raise PredictorError(
             "the callable answered None, and a predictor answers (n,) or (n, tasks) "
             "numbers"
+        )
+    if isinstance(values, Mapping):
+        raise PredictorError(
+            f"the answer is {parts_in_words(values)}, and reduce= chooses one by its key"
         )
     try:
         answers = np.asarray(values)

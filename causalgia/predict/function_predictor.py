@@ -69,8 +69,9 @@ class FunctionPredictor(SinglePredictor):
     dtype
         The dtype of the one-hot array.
     reduce
-        Applied to what `fn` returns, to give (n,) or (n, tasks); or windows of a
-        `track`, one or a list of `causalgia.Window`.
+        What is read of the answer of `fn`, one step or a list of steps: a key of a
+        dict, a place of a tuple, a function that gives (n,) or (n, tasks); then windows
+        of a `track`, `causalgia.Window`.
     rc_average
         Whether to average the answers for a sequence and for its reverse complement; a
         track is turned around.

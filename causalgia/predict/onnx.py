@@ -28,6 +28,7 @@ from causalgia.predict.answer_checks import (
     first_line,
     one_line,
     place_columns,
+    without_trailing,
 )
 from causalgia.predict.fingerprint import digest, fingerprint_of
 from causalgia.predict.predictor import (
@@ -128,9 +129,10 @@ class OnnxPredictor(SinglePredictor):
     heads
         Names of the columns of a single output, in order.
     reduce
-        Applied to the output, an array (or a dict of arrays by name, where there are
-        several outputs), to give an array (n,) or (n, tasks), or a dict of them with
-        one column each; or windows of a `track`, one or a list of `causalgia.Window`.
+        What is read of the output, an array (or a dict of arrays by name, where there
+        are several outputs), one step or a list of steps: a key of a dict, a function
+        that gives an array (n,) or (n, tasks), or a dict of them with one column each;
+        then windows of a `track`, `causalgia.Window`.
     rc_average
         Whether to average the answers for a sequence and for its reverse complement; a
         track is turned around.
@@ -457,6 +459,7 @@ def _task_column(value: Mapping[str, object], name: str, n_rows: int) -> NDArray
 
 
 def _as_task_table(value: object, n_rows: int, what: str) -> NDArray[Any]:
+    value = without_trailing(value, 2)
     if (
         isinstance(value, np.ndarray)
         and value.ndim in (1, 2)

@@ -22,6 +22,7 @@ from causalgia.errors import (
 from causalgia.predict.answer_checks import (
     first_line,
     place_columns,
+    without_trailing,
 )
 from causalgia.predict.predictor import LONG, as_batch_size, as_distinct_names
 from causalgia.predict.torch_device import OperationWatch
@@ -294,6 +295,7 @@ def _one_column(value: object, n_rows: int, key: str) -> torch.Tensor:
 
 
 def _as_table(value: object, n_rows: int, what: str) -> torch.Tensor:
+    value = without_trailing(value, 2)
     if isinstance(value, torch.Tensor) and value.layout is not torch.strided:
         raise PredictorError(f"{what} is a sparse tensor ({value.layout})")
     if (

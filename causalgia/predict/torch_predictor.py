@@ -99,9 +99,10 @@ class TorchPredictor(SinglePredictor):
     heads
         Names of the network's output columns, in order.
     reduce
-        Applied to what the network returns, to give a tensor (n,) or (n, tasks): for
-        example profile to total counts. Or windows of a `track`, one or a list of
-        `causalgia.Window`.
+        What is read of the network's output, one step or a list of steps: a key of a
+        dict, a place of a tuple, a function that gives a tensor (n,) or (n, tasks), for
+        example of a profile its total counts; then windows of a `track`,
+        `causalgia.Window`: ``reduce=["human", cg.Window("TSS", -64, 64)]``.
     rc_average
         Whether to average the answers for a sequence and for its reverse complement; a
         track is turned around.

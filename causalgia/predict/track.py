@@ -5,7 +5,7 @@ summarize them.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 
 from causalgia.checks import is_whole
 from causalgia.errors import PredictorError, quoted
-from causalgia.predict.answer_checks import name_tasks, place_columns
+from causalgia.predict.answer_checks import (
+    name_tasks,
+    parts_in_words,
+    place_columns,
+    without_trailing,
+)
 
 Reduction: TypeAlias = Literal["sum", "mean", "log sum", "max"]
 _AXES = {1: 1, -2: 1, 2: 2, -1: 2}
@@ -92,7 +97,8 @@ class Window:
     an interval of positions.
 
     A predictor with ``reduce=[Window, ...]`` answers one number for each window and
-    task, so that every verb for scalar outcomes applies. A task is named after the
+    task, so that every verb for scalar outcomes applies; what chooses the track in an
+    output of several stands before, ``reduce=["human", Window(...)]``. A task is named after the
     window, and ``"window: task"`` where the network has several.
 
     Parameters
@@ -180,37 +186,84 @@ class Window:
         )
 
 
-Reduce: TypeAlias = Callable[[Any], Any] | Window | Sequence[Window] | None
+Step: TypeAlias = Callable[[Any], Any] | str | int
+Reduce: TypeAlias = Step | Window | Sequence[Step | Window] | None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The part of an output under a key of a dict, or at a place of a tuple or list.
+
+    Examples
+    --------
+    >>> Chosen("human")({"human": 1, "mouse": 2}), Chosen(-1)((3, 4))
+    (1, 4)
+    """
+
+    key: str | int
+
+    def __call__(self, output: Any) -> Any:
+        try:
+            if isinstance(output, Mapping | tuple | list):
+                return output[self.key]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
+            pass
+        raise PredictorError(
+            f"reduce={quoted(self.key)}: the network's output is "
+            f"{parts_in_words(output)}"
+        )
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Functions of a network's output, one after another."""
+
+    functions: tuple[Callable[[Any], Any], ...]
+
+    def __call__(self, output: Any) -> Any:
+        for function in self.functions:
+            output = function(output)
+        return output
 
 
 def split_reduce(
     reduce: Reduce, track: Track | None
 ) -> tuple[Callable[[Any], Any] | None, tuple[Window, ...]]:
-    """Return the function of `reduce`, and its windows.
+    """Return the function of `reduce`, and its windows: steps that choose, and then the
+    windows of what is chosen.
 
     Raises
     ------
     PredictorError
-        If it is neither a function nor windows; or windows have no track, one name, or
-        several reductions.
+        If there are other steps; or windows have no track, one name, or several
+        reductions.
     """
     if track is not None and not isinstance(track, Track):
         raise PredictorError(f"track={quoted(track)} is not a cg.Track")
-    if isinstance(reduce, Window):
-        reduce = (reduce,)
-    if reduce is None or callable(reduce):
-        return reduce, ()
-    if (
-        not isinstance(reduce, Sequence)
-        or not reduce
-        or not all(isinstance(one, Window) for one in reduce)
+    if reduce is None:
+        return None, ()
+    given = (
+        [reduce]
+        if isinstance(reduce, str) or not isinstance(reduce, Sequence)
+        else reduce
+    )
+    windows = tuple(one for one in given if isinstance(one, Window))
+    first = given[: len(given) - len(windows)]
+    if not given or not all(
+        callable(one) or isinstance(one, str) or is_whole(one) for one in first
     ):
         raise PredictorError(
-            f"reduce={quoted(reduce)} is neither a function of the network's "
-            "output nor windows of a track, such as reduce=[cg.Window('TSS', -50, "
-            "50, reduce='log sum')]"
+            f"reduce={quoted(reduce)} is not a key, a place or a function of the "
+            "network's output, and then windows of a track, such as "
+            "reduce=['human', cg.Window('TSS', -50, 50, reduce='log sum')]"
         )
-    windows = tuple(reduce)
+    steps: list[Callable[[Any], Any]] = [
+        one if callable(one) else Chosen(one)
+        for one in first  # type: ignore[misc,arg-type]
+    ]
+    function = steps[0] if len(steps) == 1 else Steps(tuple(steps)) if steps else None
+    if not windows:
+        return function, ()
     if track is None:
         raise PredictorError(
             f"window {quoted(windows[0].name)} reads a track, and the predictor "
@@ -225,7 +278,7 @@ def split_reduce(
             f"the windows have several reductions ({', '.join(sorted({w.reduce for w in windows}))}), "
             "and the answers of a predictor have one scale"
         )
-    return reduce if callable(reduce) else None, windows
+    return function, windows
 
 
 class TrackAnswers:
@@ -296,6 +349,12 @@ class TrackAnswers:
         PredictorError
             If it is no track of that many rows, tasks and positions.
         """
+        if isinstance(value, Mapping | tuple | list):
+            raise PredictorError(
+                f"the network's output is {parts_in_words(value)}, and a track is one "
+                "array: reduce= chooses it, by its key or place, before windows"
+            )
+        value = without_trailing(value, 3)
         shape = tuple(getattr(value, "shape", ()))
         if len(shape) not in (2, 3) or shape[0] != n_rows or 0 in shape:
             raise PredictorError(

@@ -25,6 +25,7 @@ from causalgia.design import Design, MatchedVariants, NullModel
 from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.inputs import is_file
+from causalgia.predict.track import Track, Window
 from causalgia.sequences import read_fasta, read_sequences
 
 Name = Annotated[str, msgspec.Meta(min_length=1)]
@@ -145,6 +146,15 @@ class PredictorSpec:
     scale
         The scale of the outputs, in words, such as ``"log counts"``; or one for each
         task, ``{K562 = "log counts", CTCF = "share"}``.
+    key
+        The key of the network's output that is read, where it is a dict.
+    index
+        Its place, where the output is a tuple.
+    track
+        The axis of positions of the output, the table of a `causalgia.Track`; with a
+        window by default the last.
+    window
+        The table of a `causalgia.Window`, or a list of them, that are read of it.
     device
         The torch device: ``"auto"``, ``"cpu"``, ``"cuda"`` (``"cuda:1"``) or ``"mps"``;
         ``--device`` on the command line wins. A predictor of the zoo runs on the CPU.
@@ -169,6 +179,10 @@ class PredictorSpec:
     alphabet: Name | None = None
     tasks: Name | tuple[Name, ...] | None = None
     scale: Name | Mapping[str, Name] | tuple[Name, ...] | None = None
+    key: Name | None = None
+    index: int | None = None
+    track: dict[str, Any] | None = None
+    window: dict[str, Any] | list[dict[str, Any]] | None = None
     device: str = "auto"
     batch_size: Count | Literal["auto"] = "auto"
 
@@ -190,6 +204,24 @@ class PredictorSpec:
                 "more different files"
             )
         check_device(self.device, zoo="zoo" in given, label="[predictor]: device =")
+        with errors_of("[predictor]"):
+            _ = self.read_out
+
+    @property
+    def read_out(self) -> dict[str, Any]:
+        """The arguments ``reduce`` and ``track`` of a predictor, as far as given."""
+        tables = [self.window] if isinstance(self.window, dict) else self.window or []
+        windows = [
+            Window(**arguments(Window, table, "[predictor.window]")) for table in tables
+        ]
+        chosen = [one for one in (self.key, self.index) if one is not None]
+        if len(chosen) > 1:
+            raise DesignError("give key or index, and not both")
+        track = None
+        if windows or self.track is not None:
+            track = Track(**arguments(Track, self.track or {}, "[predictor.track]"))
+        steps = {"reduce": [*chosen, *windows] or None, "track": track}
+        return {name: value for name, value in steps.items() if value is not None}
 
     @classmethod
     def of(cls, plain: Table, folder: Path) -> PredictorSpec:
