@@ -627,3 +627,16 @@ def test_dragonn_networks_answer_as_recorded(shared):
         np.testing.assert_allclose(
             found, np.reshape(expected, found.shape), atol=recorded["tolerance"]
         )
+
+
+def test_a_folder_is_no_file_that_is_absent(tmp_path):
+    folder = tmp_path / "net"
+    (folder / "variables").mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"")
+    named = tmp_path / "net.keras"
+    named.mkdir()
+    for given in ((folder, None), (named, None), (tmp_path / "net.json", folder)):
+        with pytest.raises(PredictorError) as caught:
+            cg.predict.from_keras(given[0], weights=given[1])
+        is_folder = given[0].exists()
+        assert ("is a folder" in str(caught.value)) == is_folder

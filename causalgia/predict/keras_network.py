@@ -125,8 +125,14 @@ dtype
     ]
     source = " with weights ".join(map(str, paths))
     try:
-        if not all(path.is_file() for path in paths):
-            raise PredictorError("there is no such file")
+        for path in paths:
+            if path.is_dir():
+                raise PredictorError(
+                    f"{path.name} is a folder, such as a SavedModel, and Keras 3 reads "
+                    "files: .keras, .h5"
+                )
+            if not path.is_file():
+                raise PredictorError("there is no such file")
         if isinstance(model, str | os.PathLike):
             model = _read(Path(model), whole=weights is None)
         elif not isinstance(model, keras.Model):
