@@ -657,3 +657,33 @@ def test_sequences_of_another_length_than_the_network_was_trained_on_are_refused
         made.predict(TOKENS[:, 1:])
     with pytest.raises(PredictorError):
         FunctionPredictor(strands, length=0)
+
+
+@pytest.mark.parametrize("rc_average", [False, True])
+@pytest.mark.parametrize("alphabet", ["ACGT", "acgu"])
+def test_a_function_of_strings_is_asked_with_strings(rc_average, alphabet):
+    seen = []
+
+    def of_strings(strings):
+        seen.extend(strings)
+        return [[text.count("A"), text.count("GC")] for text in strings]
+
+    def of_one_hot(x):
+        pairs = x[:, 2, :-1] * x[:, 1, 1:]
+        return np.stack([x[:, 0].sum(1), pairs.sum(1)], axis=1)
+
+    options = {"tasks": ["a", "gc"], "rc_average": rc_average, "batch_size": 3}
+    tokens = np.random.default_rng(0).integers(0, 4, (8, 30), dtype=np.uint8)
+    ours = cg.FunctionPredictor(
+        of_strings, layout="strings", alphabet=alphabet, **options
+    )
+    np.testing.assert_array_equal(
+        ours.predict(tokens),
+        cg.FunctionPredictor(of_one_hot, **options).predict(tokens),
+    )
+    rna = alphabet == "acgu"
+    assert cg.sequences.decode(tokens, rna=rna)[0] == seen[0]
+    assert set("".join(seen)) == set("ACGU" if rna else "ACGT")
+    assert len({ours.fingerprint, cg.FunctionPredictor(of_strings).fingerprint}) == 2
+    with pytest.raises(cg.errors.PredictorError):
+        cg.FunctionPredictor(of_strings, layout="strings").predict(["ACGT", "AC"])

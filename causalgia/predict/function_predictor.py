@@ -33,15 +33,15 @@ from causalgia.predict.predictor import (
     as_version_name,
 )
 from causalgia.predict.track import Reduce, Track
-from causalgia.sequences.alphabet import one_hot, reverse_complement
+from causalgia.sequences.alphabet import decode, one_hot, reverse_complement
 from causalgia.types import Tokens
 
 _AUTO = 1024
 
 
 class FunctionPredictor(SinglePredictor):
-    """A predictor made from any callable that maps one-hot (n, 4, length) to (n,) or
-    (n, tasks) numbers.
+    """A predictor made from any callable that maps one-hot (n, 4, length), or n strings,
+    to (n,) or (n, tasks) numbers.
 
     For networks outside PyTorch (Keras, JAX, ONNX, a web service) and for formulas. The
     one-hot array is made a batch at a time, so memory does not grow with the number of
@@ -51,8 +51,8 @@ class FunctionPredictor(SinglePredictor):
     Parameters
     ----------
     fn
-        Takes a batch, one-hot (n, 4, length), and answers a row for each sequence, in
-        order.
+        Takes a batch, one-hot (n, 4, length), or a list of n strings, and answers a row
+        for each sequence, in order.
     tasks
         A name for each output. By default "outcome" for a single output, else "task 0",
         "task 1", ...
@@ -65,7 +65,9 @@ class FunctionPredictor(SinglePredictor):
     alphabet
         The letters of the one-hot channels, in the order that `fn` expects.
     layout
-        "NCL" for (n, 4, length), "NLC" for (n, length, 4).
+        "NCL" for (n, 4, length), "NLC" for (n, length, 4), "strings" for a list of n
+        strings, as tokenizers and clients of services take them: in the letters of
+        `alphabet`, so "ACGU" for RNA.
     dtype
         The dtype of the one-hot array.
     reduce
@@ -109,17 +111,25 @@ class FunctionPredictor(SinglePredictor):
     >>> gc.predict(np.array([[0, 1, 2, 3], [1, 1, 2, 2]], np.uint8))
     array([[0.5],
            [1. ]], dtype=float32)
+    >>> starts = FunctionPredictor(
+    ...     lambda strings: [text.count("AUG") for text in strings],
+    ...     layout="strings",
+    ...     alphabet="ACGU",
+    ... )
+    >>> starts.predict(np.array([[0, 3, 2, 2], [1, 1, 2, 2]], np.uint8))
+    array([[1.],
+           [0.]])
     """
 
     def __init__(
         self,
-        fn: Callable[[NDArray[np.float32]], Any],
+        fn: Callable[[Any], Any],
         *,
         tasks: Sequence[str] | None = None,
         scale: Scale = "outcome",
         batch_size: int | Literal["auto"] = "auto",
         alphabet: str = "ACGT",
-        layout: Layout = "NCL",
+        layout: Layout | Literal["strings"] = "NCL",
         dtype: DTypeLike = "float32",
         reduce: Reduce = None,
         rc_average: bool = False,
@@ -133,7 +143,7 @@ class FunctionPredictor(SinglePredictor):
             tasks=tasks,
             scale=scale,
             alphabet=alphabet,
-            layout=layout,
+            layout="NCL" if layout == "strings" else layout,
             rc_average=rc_average,
             reduce=reduce,
             track=track,
@@ -144,7 +154,7 @@ class FunctionPredictor(SinglePredictor):
             fn,
             "FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers",
         )
-        self.fn = fn
+        self.fn, self._takes_strings = fn, layout == "strings"
         self.batch_size = as_batch_size(batch_size)
         try:
             chosen = np.dtype(dtype)
@@ -247,7 +257,18 @@ class FunctionPredictor(SinglePredictor):
         return str(name).rpartition("<locals>.")[2]
 
     def _call(self, batch: Tokens) -> object:
-        x = one_hot(batch, dtype=self.dtype, alphabet=self.alphabet, layout=self.layout)
+        x: Any = (
+            decode(batch, rna="U" in self.alphabet.upper())
+            if self._takes_strings
+            else one_hot(
+                batch, dtype=self.dtype, alphabet=self.alphabet, layout=self.layout
+            )
+        )
+        what = (
+            f"{len(x)} strings of {batch.shape[1]} letters"
+            if self._takes_strings
+            else f"an input of shape {x.shape} ({self.layout}, {x.dtype})"
+        )
         try:
             answer = self.fn(x)
             if str(getattr(answer, "dtype", "")) == "bfloat16":
@@ -265,13 +286,10 @@ class FunctionPredictor(SinglePredictor):
         except CausalgiaError:
             raise
         except MemoryError as error:
-            raise PredictorError(
-                f"the callable ran out of memory on an input of shape {x.shape}"
-            ) from error
+            raise PredictorError(f"the callable ran out of memory on {what}") from error
         except (Exception, SystemExit) as error:
             raise PredictorError(
-                f"the callable failed on an input of shape {x.shape} ({self.layout}, "
-                f"{x.dtype}): {first_line(error)}"
+                f"the callable failed on {what}: {first_line(error)}"
             ) from error
 
 
