@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     load, times = os.getloadavg()[0], [time.process_time()]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", cg.errors.CausalgiaWarning)
-        experiment = cg.experiments.motif_screen(listed, null, n_units=n_units)
+        experiment = cg.experiments.motif_screen(null, listed, n_units=n_units)
         times.append(time.process_time())
         results = cg.run(experiment, predictor, rng=0, progress=False)
         times.append(time.process_time())

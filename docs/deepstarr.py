@@ -41,7 +41,7 @@ def screen(n_units: int, rng: int) -> cg.experiments.Answer:
     """Return the answer of the screen on random backgrounds."""
     network = cg.networks.load("deepstarr")
     null = cg.Uniform(length=LENGTH)
-    asked = cg.experiments.motif_screen(motifs(), null, n_units=n_units)
+    asked = cg.experiments.motif_screen(null, motifs(), n_units=n_units)
     return asked.analyze(cg.run(asked, network, rng=rng))
 
 

@@ -73,7 +73,7 @@ EXPERIMENTS: dict[str, Callable[[], X.Experiment]] = {
         NULL, motifs=[WORD, OTHER, "ACGACG", "GGGCCC"], n_placebos=40, n_units=N
     ),
     "motif_screen": lambda: X.motif_screen(
-        {"a": WORD, "b": OTHER, "d": "CACGTG"}, NULL, n_placebos=40, n_units=N
+        NULL, {"a": WORD, "b": OTHER, "d": "CACGTG"}, n_placebos=40, n_units=N
     ),
     "composition": lambda: X.composition(NULL, WORD, n_units=N),
     "hairpin": lambda: X.hairpin(NULL, WORD[:5], n_units=N),

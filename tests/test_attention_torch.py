@@ -120,7 +120,7 @@ def test_pairs_that_attend_to_each_other_are_tested_on_fresh_units():
     pairs = [(4 + i, 13 + j) for i in (0, 1) for j in (0, 1)]
     interacting = cg.attribution.interactions(rows, predictor, pairs=pairs)
     trial = cg.experiments.site_pairs(
-        interacting, cg.Uniform(length=20), n_units=100, rope=(-0.01, 0.01)
+        cg.Uniform(length=20), interacting, n_units=100, rope=(-0.01, 0.01)
     )
     answer = trial.analyze(cg.run(trial, predictor, rng=1))
     (name,) = trial.asked

@@ -6,6 +6,8 @@ table; and the sites they add.
 from __future__ import annotations
 
 import inspect
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,10 +56,31 @@ NEEDED = {
     "affinity": {"kd": {"UGCAUG": 0.83, "UGUAUG": 280.0, "UGCACG": 4.9}},
     "pair": {"motif": "UGCAUG", "other": "GCACGA", "gaps": [20]},
     "pairs": {"motifs": ["UGCAUG", "GCACGA"], "gaps": [20]},
+    "motif_screen": {"motifs": ["UGCAUG", "GCACGA"]},
 }
 
 
 # --- strings and motifs ---------------------------------------------------------------
+
+
+def test_every_experiment_takes_its_null_model_first():
+    for name in (*cg.experiments.entries(), "proposals", "site_pairs"):
+        taken = inspect.signature(getattr(cg.experiments, name)).parameters
+        needed = [key for key, one in taken.items() if one.default is one.empty]
+        assert "null" not in needed or needed[0] == "null", name
+
+
+@pytest.mark.parametrize("file", ["peaks.fa", Path("peaks.bed")])
+def test_a_file_in_place_of_a_null_model_is_told_who_reads_it(file):
+    for made in (
+        lambda: cg.experiments.motif(file, "AGATAAG"),
+        lambda: cg.experiments.motif_screen(file, ["AGATAAG"]),
+        lambda: cg.experiments.site_pairs(file, None),
+        lambda: cg.experiments.proposals(file, None),
+    ):
+        with pytest.raises(CausalgiaError) as caught:
+            made()
+        assert f"cg.Genomic(of={str(file)!r})" in str(caught.value)
 
 
 def test_a_site_is_a_word_or_what_motif_makes_one_of(tmp_path):
@@ -223,7 +246,8 @@ def test_the_number_of_contrasts_does_not_choose_the_error_rate():
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in OF_BACKGROUNDS if "pair" not in name][::3]
+    "name",
+    [name for name in OF_BACKGROUNDS if not re.search("pair|motif_s", name)][::3],
 )
 def test_a_task_whose_control_does_not_vary_is_left_out_with_a_warning(name):
     def answers(x):

@@ -375,7 +375,7 @@ def test_a_pair_of_sites_is_told_and_or_sum(predictor):
     """Issue 17, acceptance 4."""
     found = interactions(_with_sites(20), predictor)
     trial = site_pairs(
-        found, cg.Uniform(length=60), n_pairs=1, n_units=100, rope=(-0.1, 0.1)
+        cg.Uniform(length=60), found, n_pairs=1, n_units=100, rope=(-0.1, 0.1)
     )
     name = f"interaction, {GATA}+ then {CACCC}+, gap 12"
     answer = trial.analyze(cg.run(trial, predictor, rng=2))
@@ -446,7 +446,7 @@ def trained_gate():
 def test_the_gates_of_a_trained_network_are_told_by_a_trial_of_their_pair(trained_gate):
     found = interactions(_with_sites(20), trained_gate)
     trial = site_pairs(
-        found, cg.Uniform(length=60), n_pairs=1, n_units=100, rope=(-0.1, 0.1)
+        cg.Uniform(length=60), found, n_pairs=1, n_units=100, rope=(-0.1, 0.1)
     )
     name = f"interaction, {GATA}+ then {CACCC}+, gap 12"
     answer = trial.analyze(cg.run(trial, trained_gate, rng=2))
@@ -468,7 +468,7 @@ def test_sites_that_interact_are_proposed_each_pair_once():
         scale="y",
     )
     found = interactions(_with_sites(8, length=50, at=(5, 20, 35), words=words), oracle)
-    trial = site_pairs(found, cg.Uniform(length=60))
+    trial = site_pairs(cg.Uniform(length=60), found)
     interaction = [
         name for name, asks in trial.labels["asks"].items() if asks == "interaction"
     ]
@@ -479,25 +479,25 @@ def test_sites_that_interact_are_proposed_each_pair_once():
     proposed = [trial.labels["proposed"][name] for name in interaction]
     np.testing.assert_allclose(proposed, [-2, -1], atol=0.2)
     assert len(trial.named_arms) == 7
-    assert len(site_pairs(found, cg.Uniform(length=60), n_pairs=1).named_arms) == 4
+    assert len(site_pairs(cg.Uniform(length=60), found, n_pairs=1).named_arms) == 4
 
 
 def test_a_trial_of_pairs_is_on_fresh_sequences_that_hold_them():
     rows = _with_sites(12)
     found = interactions(rows, gate, positions=range(14, 46), tasks="OR")
     for call, error in (
-        (lambda: site_pairs(found, cg.Genomic(of=rows)), DesignError),
-        (lambda: site_pairs(found, cg.Uniform(length=25)), DesignError),
-        (lambda: site_pairs(found, cg.Uniform(length=60), at=40), DesignError),
-        (lambda: site_pairs(found, cg.Uniform(length=60), task="AND"), DesignError),
-        (lambda: site_pairs(found, cg.Uniform(length=60), n_pairs=0), DesignError),
+        (lambda: site_pairs(cg.Genomic(of=rows), found), DesignError),
+        (lambda: site_pairs(cg.Uniform(length=25), found), DesignError),
+        (lambda: site_pairs(cg.Uniform(length=60), found, at=40), DesignError),
+        (lambda: site_pairs(cg.Uniform(length=60), found, task="AND"), DesignError),
+        (lambda: site_pairs(cg.Uniform(length=60), found, n_pairs=0), DesignError),
         (
-            lambda: site_pairs(cg.attribute(rows[:1], gate), cg.Uniform(length=60)),
+            lambda: site_pairs(cg.Uniform(length=60), cg.attribute(rows[:1], gate)),
             DataError,
         ),
         (
             lambda: site_pairs(
-                cg.contrast(_outcomes(), control="none"), cg.Uniform(length=60)
+                cg.Uniform(length=60), cg.contrast(_outcomes(), control="none")
             ),
             DesignError,
         ),
@@ -515,13 +515,13 @@ def test_a_trial_of_pairs_is_on_fresh_sequences_that_hold_them():
     )
     for nothing in (interactions(rows, count, positions=range(14, 46)), one_site):
         with pytest.raises(DesignError):
-            site_pairs(nothing, cg.Uniform(length=60))
+            site_pairs(cg.Uniform(length=60), nothing)
     null = cg.Uniform(length=60)
     same = interactions(
         null.sample(12, rng=4), cg.zoo.oracle("pairs_like"), positions=range(20, 30)
     )
     same = same.assign(ice=same["ice"] * 0 + (abs(same["second"] - same["first"]) > 7))
-    trial = site_pairs(same, null, n_units=12, rope=(-0.1, 0.1))
+    trial = site_pairs(null, same, n_units=12, rope=(-0.1, 0.1))
     outcomes = cg.run(trial, cg.zoo.oracle("pairs_like"), rng=4)
     with pytest.raises(DataError):
         trial.analyze(outcomes)

@@ -80,8 +80,8 @@ def test_the_two_motifs_of_a_simulated_grammar_are_proposed_and_hold(shared):
     ]
     found = cg.attribution.interactions(rows, network, positions=range(196, 236))
     trial = cg.experiments.site_pairs(
-        found,
         cg.Genomic(of=tokens[100:]),
+        found,
         n_pairs=1,
         control="untreated",  # backgrounds without sites
         rope=(-0.5, 0.5),

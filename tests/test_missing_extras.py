@@ -59,7 +59,7 @@ CASES = {
     'cg.experiments.motif_screen("JASPAR")': (
         "pyjaspar",
         "",
-        "cg.experiments.motif_screen('JASPAR', cg.Uniform(length=41))",
+        "cg.experiments.motif_screen(cg.Uniform(length=41), 'JASPAR')",
     ),
     'cg.attribute(method="deeplift")': (
         "tangermeme",

@@ -328,7 +328,7 @@ def test_motifs_of_biopython_and_tensors_are_motifs():
     assert (motif(made).name, motif(made).consensus) == ("GATA", "TGATAAG")
     assert motif(made.reverse_complement()).consensus == "CTTATCA"
     null = cg.Uniform(length=60)
-    screen = cg.experiments.motif_screen({"one": made, "two": "CCACACCC"}, null)
+    screen = cg.experiments.motif_screen(null, {"one": made, "two": "CCACACCC"})
     assert {"one +", "two -"} <= {arm.name for arm in screen.named_arms}
     torch = pytest.importorskip("torch")
     table = torch.tensor(np.eye(4)[[3, 2, 0, 3, 0]], requires_grad=True)

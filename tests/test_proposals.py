@@ -117,7 +117,7 @@ def test_seqlets_that_others_called_are_proposals():
     assert "threshold" not in found
     # no p-value is carried
     assert not [name for name in found.variables if "p" in str(name).split("_")]
-    trial = cg.experiments.proposals(found, cg.Uniform(length=41), n_units=100)
+    trial = cg.experiments.proposals(cg.Uniform(length=41), found, n_units=100)
     decisions = trial.analyze(cg.run(trial, rbfox1, rng=1)).decisions.sel(
         contrast=["TGCATG", "AGAATG"]
     )
@@ -393,7 +393,7 @@ def test_reverse_complements_are_one_pattern_where_the_answers_say_so():
 
 def test_planted_words_are_confirmed_on_fresh_units_at_their_true_effects(proposed):
     null = cg.Uniform(length=41)
-    trial = cg.experiments.proposals(proposed, null, n_units=300)
+    trial = cg.experiments.proposals(null, proposed, n_units=300)
     decisions = trial.analyze(cg.run(trial, rbfox1, rng=3)).decisions.sel(task="RBFOX1")
     words = decisions.sel(contrast=list(WORDS))
     assert (words["verdict"] == "increases").all()
@@ -414,8 +414,8 @@ def test_units_that_proposed_are_refused():
             reverse_complement(sample["sequence"].values),
         ):
             with pytest.raises(DesignError):
-                cg.experiments.proposals(found, again(of=rows))
-    trial = cg.experiments.proposals(found, null, n_units=80)
+                cg.experiments.proposals(again(of=rows), found)
+    trial = cg.experiments.proposals(null, found, n_units=80)
     with pytest.raises(DataError):
         trial.analyze(cg.run(trial, rbfox1, rng=4))
     assert trial.analyze(cg.run(trial, rbfox1, rng=5)).decisions.sizes["contrast"] > 100
@@ -442,7 +442,7 @@ def test_no_placebo_word_holds_a_proposed_one(both):
     )
     first = [
         arm.name
-        for arm in cg.experiments.proposals(proposed, null).arms
+        for arm in cg.experiments.proposals(null, proposed).arms
         if arm.name.startswith("placebo ")
     ]
     held = next(
@@ -452,7 +452,7 @@ def test_no_placebo_word_holds_a_proposed_one(both):
     changed = proposed.assign_coords(consensus=("pattern", words)).assign_attrs(
         both_strands=both
     )
-    trial = cg.experiments.proposals(changed, null)
+    trial = cg.experiments.proposals(null, changed)
     now = [arm.name for arm in trial.arms if arm.name.startswith("placebo ")]
     assert len(now) == len(first)
     assert not any(held in name for name in now)
@@ -471,12 +471,12 @@ def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
     found = cg.propose(sequences=rows[:60], predictor=reads, rng=0)
     arms = {
         arm.name: arm
-        for arm in cg.experiments.proposals(found, cg.Uniform(length=41)).arms
+        for arm in cg.experiments.proposals(cg.Uniform(length=41), found).arms
     }
     start = arms["TGACTCA"].intervention.at
     rows[60:, start : start + 7] = encode(["TGACTCA"])[0]
     for null, n in ((cg.Genomic(of=rows[60:]), 1), (cg.Uniform(length=41), 0)):
-        trial = cg.experiments.proposals(found, null, n_units=40)
+        trial = cg.experiments.proposals(null, found, n_units=40)
         answer = trial.analyze(cg.run(trial, reads, rng=1))
         word = answer.decisions.sel(contrast="TGACTCA", task="outcome")
         assert word["verdict"].item() == "increases"
@@ -509,7 +509,7 @@ def test_natural_sequences_as_null_overlap_with_themselves():
         (cg.DinucleotideShuffle(of=rows[60:]), True),
         (cg.Genomic(of=rows[60:]), False),
     ):
-        trial = cg.experiments.proposals(found, null, n_units=60)
+        trial = cg.experiments.proposals(null, found, n_units=60)
         outcomes = cg.run(trial, network, rng=1, real="parents")
         assert ("hardly overlap" in outcomes.attrs.get("notes", "")) == said
 
@@ -517,7 +517,7 @@ def test_natural_sequences_as_null_overlap_with_themselves():
 def test_words_are_compared_with_placebo_words_of_their_width():
     found = cg.propose(sequences=planted(150, *WORDS), predictor=rbfox1, rng=0)
     trial = cg.experiments.proposals(
-        found, cg.Uniform(length=41), n_units=60, n_placebos=40
+        cg.Uniform(length=41), found, n_units=60, n_placebos=40
     )
     answer = trial.analyze(cg.run(trial, rbfox1, rng=3))
     decisions = answer.decisions
@@ -582,7 +582,7 @@ def test_chosen_words_are_tested_however_many_there_are():
         },
     )
     experiment = cg.experiments.proposals(
-        table, cg.Uniform(length=41), n_placebos=40, n_units=60, rope=(-0.3, 0.3)
+        cg.Uniform(length=41), table, n_placebos=40, n_units=60, rope=(-0.3, 0.3)
     )
     outcomes = cg.run(experiment, rbfox1, rng=0)
     flat = outcomes.assign(

@@ -1892,7 +1892,7 @@ def test_76_from_local_to_global(proposed):
 def test_77_effect_size_tested(proposed):
     """... whose effect size is then estimated, and tested on fresh units (GIA, TFBS)."""
     experiment = cg.experiments.proposals(
-        proposed, cg.Uniform(length=41), n_placebos=40, n_units=100
+        cg.Uniform(length=41), proposed, n_placebos=40, n_units=100
     )
     found = answered(experiment, network(planted), rng=1)
     rows = found.decisions.isel(task=0).sel(contrast=list(PLANTED))

@@ -12,7 +12,7 @@ X = cg.experiments
 EXPERIMENTS = {
     "a motif without a core": (
         lambda: X.motif_screen(
-            {"fox": "TGCATG", "short": "AC"}, NULL, n_placebos=40, n_units=20
+            NULL, {"fox": "TGCATG", "short": "AC"}, n_placebos=40, n_units=20
         ),
         "short",
     ),

@@ -480,7 +480,7 @@ def _screened(experiment: Experiment, seed: int) -> Found:
 
 
 def _motif_screen(seed: int) -> Found:
-    return _screened(e.motif_screen(_listed(seed), cg.Uniform(length=60)), seed)
+    return _screened(e.motif_screen(cg.Uniform(length=60), _listed(seed)), seed)
 
 
 def _kmer_screen(seed: int) -> Found:

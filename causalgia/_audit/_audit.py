@@ -580,7 +580,7 @@ def audit(
 
 def _screen(known: Mapping[str, Motif], of: Sequences) -> Experiment:
     return experiments.motif_screen(
-        known, DinucleotideShuffle(of=of), n_units=_SCREEN_UNITS
+        DinucleotideShuffle(of=of), known, n_units=_SCREEN_UNITS
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import compress
+from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -474,6 +475,12 @@ def as_null_model(
     """
     if isinstance(null, NullModel):
         return null
+    if isinstance(null, str | PathLike):
+        file = str(null)
+        other = (
+            f"a file of sequences is one as cg.Genomic(of={quoted(file)}), its shuffles "
+            f"as cg.DinucleotideShuffle(of={quoted(file)})"
+        )
     given = (
         f"null={quoted(null)} is"
         if isinstance(null, str | int | float | Choice | None)

@@ -17,8 +17,8 @@ _PLACEBOS = 50
 
 
 def motif_screen(
-    motifs: MotifList,
     null: NullModel,
+    motifs: MotifList,
     *,
     taxon: str | None = "vertebrates",
     at: int | None = None,
@@ -53,13 +53,13 @@ def motif_screen(
 
     Parameters
     ----------
+    null
+        The null model of backgrounds.
     motifs
         ``"JASPAR"``, the CORE motifs of a taxon in their newest versions; a file of
         motifs; a mapping name -> motif; or a list of motifs. Each motif is anything
         that `causalgia.motif` takes. Those without a core, of one or two bases or wider
         than the backgrounds are left out, and named in the answer.
-    null
-        The null model of backgrounds.
     taxon
         Taxonomic group of ``"JASPAR"`` and of motifs that are given by their names; in
         Python also None, for all.
@@ -109,8 +109,8 @@ def motif_screen(
     --------
     >>> import causalgia as cg
     >>> experiment = cg.experiments.motif_screen(
-    ...     {"RBFOX1": "CATGCA", "RBFOX2": "TTGCATG", "SP1": "GGGCGGG"},
     ...     cg.Uniform(length=41),
+    ...     {"RBFOX1": "CATGCA", "RBFOX2": "TTGCATG", "SP1": "GGGCGGG"},
     ... )
     >>> screen = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> answer = experiment.analyze(screen)

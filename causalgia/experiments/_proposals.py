@@ -37,8 +37,8 @@ _LEAST_HELD = 5
 
 
 def proposals(
-    proposals: xr.Dataset,
     null: NullModel,
+    proposals: xr.Dataset,
     *,
     n_placebos: int = 100,
     at: int | None = None,
@@ -69,10 +69,10 @@ def proposals(
 
     Parameters
     ----------
-    proposals
-        From `causalgia.propose`.
     null
         The null model of backgrounds, not from sequences that proposed.
+    proposals
+        From `causalgia.propose`.
     n_placebos
         Random sequences of each width, 40 or more.
     at
@@ -115,7 +115,7 @@ def proposals(
     >>> drawn = cg.sequences.decode(null.sample(60, rng=1)["sequence"].values)
     >>> peaks = [row[:15] + "TGCATG" + row[21:] for row in drawn]
     >>> proposed = cg.propose(sequences=peaks, predictor=additive, rng=0)
-    >>> experiment = cg.experiments.proposals(proposed, null, n_units=200)
+    >>> experiment = cg.experiments.proposals(null, proposed, n_units=200)
     >>> answer = experiment.analyze(cg.run(experiment, additive, rng=2))
     >>> answer.decisions["verdict"].sel(contrast="TGCATG").values.item()
     'increases'

@@ -15,6 +15,7 @@ from causalgia.attributes import about
 from causalgia.checks import as_count, nearest
 from causalgia.choices import Control
 from causalgia.design import Embed, Genomic, NullModel
+from causalgia.design.null_model import as_null_model
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._pair import add_setting
 from causalgia.experiments._proposals import check_fresh_draws, check_fresh_parents
@@ -33,8 +34,8 @@ _REACH = 2
 
 
 def site_pairs(
-    interactions: xr.Dataset,
     null: NullModel,
+    interactions: xr.Dataset,
     *,
     n_pairs: int = 3,
     task: str | None = None,
@@ -54,10 +55,10 @@ def site_pairs(
 
     Parameters
     ----------
-    interactions
-        From `causalgia.attribution.interactions`.
     null
         The null model of backgrounds, not from sequences that proposed.
+    interactions
+        From `causalgia.attribution.interactions`.
     n_pairs
         Pairs to test, at most; fewer where no other pair has a fifth of the strongest
         one's interaction.
@@ -118,11 +119,12 @@ def site_pairs(
     >>> rows = [row[:8] + "GATAA" + row[13:28] + "CACCC" + row[33:] for row in drawn]
     >>> found = cg.attribution.interactions(rows, gate)
     >>> experiment = cg.experiments.site_pairs(
-    ...     found, cg.Uniform(length=40), n_units=100, rope=(-0.1, 0.1)
+    ...     cg.Uniform(length=40), found, n_units=100, rope=(-0.1, 0.1)
     ... )
     >>> print(experiment.analyze(cg.run(experiment, gate, rng=2)).sentences[0])
     Task outcome: GATAA and CACCC do less than their sum, -1.84 for GATAA+ then ...
     """
+    as_null_model(null)
     table = validate(interactions, "effects")
     if about(table, None).map_method != "pair mutagenesis" or not {
         "first",

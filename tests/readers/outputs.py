@@ -142,7 +142,7 @@ def outputs() -> Iterator[tuple[str, Callable[[], Any]]]:
         "poly-C": "CCCCCCCC",
         "TEAD": "CATTCCAA",
     }
-    yield "13 a screen", lambda: asked(x.motif_screen(motifs, NULL, n_units=320))
+    yield "13 a screen", lambda: asked(x.motif_screen(NULL, motifs, n_units=320))
     yield "14 k-mers", lambda: asked(x.kmer_screen(NULL, k=3, n_units=320))
     yield (
         "15 a plan",

@@ -62,7 +62,7 @@ def tiles(**more: Any) -> Any:
 
 
 def screen(listed: Any, **more: Any) -> Any:
-    return cg.experiments.motif_screen(listed, NULL, **more)
+    return cg.experiments.motif_screen(NULL, listed, **more)
 
 
 ROWS = [

@@ -20,7 +20,7 @@ NULL = cg.Uniform(length=41)
 
 
 def screen(motifs, predictor=None, **settings):
-    experiment = cg.experiments.motif_screen(motifs, NULL, n_units=60, **settings)
+    experiment = cg.experiments.motif_screen(NULL, motifs, n_units=60, **settings)
     predictor = cg.zoo.oracle("additive") if predictor is None else predictor
     return experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False))
 
@@ -73,7 +73,7 @@ def test_widths_up_to_a_fifth_apart_share_random_sequences_of_each_of_them():
     words = np.array(list("ACGT"))[np.random.default_rng(0).integers(0, 4, (9, 24))]
     widths = [5, 6, 7, 10, 11, 12, 13, 20, 24]
     motifs = {f"m{n}": "".join(word[:n]) for n, word in zip(widths, words, strict=True)}
-    experiment = cg.experiments.motif_screen(motifs, NULL, n_placebos=40)
+    experiment = cg.experiments.motif_screen(NULL, motifs, n_placebos=40)
     classes = experiment.labels["placebo_class"]
     assert [classes[f"m{n} +"] for n in widths] == [6, 6, 7, 12, 12, 12, 13, 24, 24]
     drawn = [name.removeprefix("placebo ") for name in classes if "placebo" in name]
@@ -103,7 +103,7 @@ def test_lists_of_motifs(kind, tmp_path):
         "file": file,
         "list": [cg.motif(GATA, name="one")],
     }[kind]
-    experiment = cg.experiments.motif_screen(given, NULL, n_placebos=40)
+    experiment = cg.experiments.motif_screen(NULL, given, n_placebos=40)
     assert experiment.arm_names[:3] == ["untreated", "one +", "one -"]
 
 
@@ -120,7 +120,7 @@ def test_a_network_that_learned_nothing_names_nothing(kind, shared):
     predictor = cg.TorchPredictor(network, tasks=["y"], device="cpu")
     null = cg.Uniform(length=getattr(network, "length", None) or arch.LENGTH)
     experiment = cg.experiments.motif_screen(
-        shared / "data/motifs/jaspar2020_subset.meme", null, n_units=10, n_placebos=40
+        null, shared / "data/motifs/jaspar2020_subset.meme", n_units=10, n_placebos=40
     )
     answer = experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False))
     assert (answer.findings["motifs"]["family"] == "").all()
@@ -140,19 +140,19 @@ def test_a_network_that_learned_nothing_names_nothing(kind, shared):
 def test_one_motif_is_no_list(one):
     """Rows of a table were taken for motifs, and columns of letters for four of them."""
     with pytest.raises(CausalgiaError):
-        cg.experiments.motif_screen(one, NULL)
-    assert cg.experiments.motif_screen({"motif 1": one}, NULL).named_arms
+        cg.experiments.motif_screen(NULL, one)
+    assert cg.experiments.motif_screen(NULL, {"motif 1": one}).named_arms
 
 
 def test_jaspar_is_its_name_in_any_case(tmp_path, monkeypatch):
     pytest.importorskip("pyjaspar")
     monkeypatch.chdir(tmp_path)
-    arms = cg.experiments.motif_screen("jaspar", NULL, taxon="nematodes").named_arms
+    arms = cg.experiments.motif_screen(NULL, "jaspar", taxon="nematodes").named_arms
     assert len(arms) > 100
     (tmp_path / "jaspar").write_text(
         ">one\nA [9 0 0 1]\nC [0 9 0 0]\nG [0 0 9 0]\nT [0 0 0 8]\n"
     )
-    arms = cg.experiments.motif_screen("jaspar", NULL).named_arms
+    arms = cg.experiments.motif_screen(NULL, "jaspar").named_arms
     assert [arm.name for arm in arms][1] == "one"
 
 
@@ -215,13 +215,13 @@ def test_a_motif_of_a_file_without_a_core_does_not_stop_the_others(tmp_path):
         )
     )
     null = cg.Uniform(length=40)
-    screen = cg.experiments.motif_screen(path, null, n_units=40)
+    screen = cg.experiments.motif_screen(null, path, n_units=40)
     outcomes = cg.run(screen, cg.zoo.oracle("gata1_like"), rng=0, progress=False)
     answer = screen.analyze(outcomes, rng=0)
     assert answer.findings["motifs"]["motif"].values.tolist() == ["GATA"]
     assert any("flat" in text for text in answer.sentences)
     with pytest.raises(CausalgiaError):
-        cg.experiments.motif_screen({"mine": np.full((5, 4), 3)}, null)
+        cg.experiments.motif_screen(null, {"mine": np.full((5, 4), 3)})
 
 
 def test_the_strand_that_a_database_prints_decides_nothing():
@@ -265,7 +265,7 @@ def test_no_random_sequence_holds_a_motif_that_is_compared_with_it():
     rows = np.full((7, 4), 0.1) + 0.6 * np.eye(4)[[0, 2, 0, 3, 0, 0, 2]]
     matrix = Motif("matrix", rows.tolist())
     experiment = cg.experiments.motif_screen(
-        {"matrix": matrix, "word": "TGACTCAC"}, NULL, n_placebos=400
+        NULL, {"matrix": matrix, "word": "TGACTCAC"}, n_placebos=400
     )
     words = [
         name.removeprefix("placebo ")

@@ -208,7 +208,7 @@ def test_every_list_of_motifs_takes_every_form(form, tmp_path, monkeypatch):
     assert found["target"].values.tolist() == ["ap", "ebox"]
     found = cg.attribution.match(given, {"ap": "TGACTCA", "b": "AAAAAA"})
     assert found["label"].values.tolist() == ["ap", ""]
-    screen = cg.experiments.motif_screen(given, cg.Uniform(length=200), n_placebos=40)
+    screen = cg.experiments.motif_screen(cg.Uniform(length=200), given, n_placebos=40)
     assert {"ap +", "ap -", "ebox +"} <= set(screen.arm_names)
     design = cg.Design(
         null=cg.Uniform(length=30),
@@ -304,7 +304,7 @@ def no_pyjaspar(monkeypatch):
         lambda _: cg.motif("MA0035.5"),
         lambda _: cg.motif("AGATAR"),
         lambda _: cg.motif("AGATAAG", release="JASPAR2024"),
-        lambda _: cg.experiments.motif_screen("JASPAR", cg.Uniform(length=60)),
+        lambda _: cg.experiments.motif_screen(cg.Uniform(length=60), "JASPAR"),
         lambda _: cg.experiments.copies(cg.Uniform(length=99), motif="GATA1"),
         lambda _: cg.attribution.match(["AGATAAG"]),
         lambda few: cg.attribution.match(["AGATAAG"], few),
@@ -321,6 +321,6 @@ def test_what_needs_no_jaspar_runs_without(no_pyjaspar, tmp_path):
     assert cg.motif("AGATAAG").consensus == "AGATAAG"
     assert cg.motif(path).name == "X"
     screen = cg.experiments.motif_screen(
-        {"a": "AGATAAG", "b": path}, cg.Uniform(length=200), n_placebos=40
+        cg.Uniform(length=200), {"a": "AGATAAG", "b": path}, n_placebos=40
     )
     assert screen.arm_names[1] == "a +"
