@@ -237,7 +237,7 @@ def run(
     StoreError
         If the cluster has no workers, or the predictor cannot be sent to them.
     KeyboardInterrupt
-        At Ctrl-C; the answers so far are in the store.
+        At Ctrl-C; the answers so far are in the store, if there is one.
 
     Warns
     -----
@@ -310,9 +310,17 @@ def run_outcomes(request: RunRequest) -> xr.Dataset:
     """Run a trial and keep its outcomes."""
     setup = request.set_up()
     reduction = AllOutcomes(outcome_dims(request.design, request.predictor))
-    found = (_hold_outcomes if request.path is None else _store_outcomes)(
-        request, setup, reduction
-    )
+    try:
+        found = (_hold_outcomes if request.path is None else _store_outcomes)(
+            request, setup, reduction
+        )
+    except KeyboardInterrupt as error:
+        if request.path is not None:
+            raise
+        raise KeyboardInterrupt(
+            "interrupted, and nothing is kept; with store='trial.zarr' the same call "
+            "goes on where it stopped"
+        ) from error
     warn_constant(found["outcome"])
     return found
 

@@ -43,6 +43,10 @@ Variants, ranked among matched null variants:
 
     causalgia variants calls.vcf --genome hg38.fa --predictor net.toml --length 2114 --out scored
 
+A table of effects and standard errors, of any program:
+
+    causalgia decide effects.csv --rope=-0.2,0.2
+
 On the bench:
 
     causalgia mpra design trial.toml --out library
@@ -60,6 +64,7 @@ _COMMANDS = {
     "lock": "trial_commands",
     "run": "trial_commands",
     "analyze": "result_commands",
+    "decide": "decide_command",
     "show": "result_commands",
     "refute": "result_commands",
     "report": "report_command",

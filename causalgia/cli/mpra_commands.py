@@ -660,7 +660,7 @@ def read_effects(
     from causalgia import contrast, store
 
     if not place.is_dir():
-        return _read_table(place)
+        return read_table(place)
     if measured is None or (place / FIT).is_file():
         if not (place / FIT).is_file():
             raise DataError(f"{place} holds no {FIT}")
@@ -673,15 +673,18 @@ def read_effects(
     return contrast(outcomes, contrasts=weights)  # type: ignore[arg-type]
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, text: str | None = None) -> pd.DataFrame:
     """Return a table of effects, in which names are text: NA is a name."""
     import pandas as pd
 
+    from causalgia.estimation.effect_columns import COLUMN_NAMES
     from causalgia.mpra.counts.count_tables import read_frame
 
-    table = read_frame(path).cells
+    table = read_frame(path, text).cells
     table.columns = table.columns.map(str)
-    for name in {"effect", "se", "df", "p", "q"} & {*table.columns}:
+    kinds = ("effect", "se", "variance", "df", "lower", "upper", "level")
+    known = {name for kind in kinds for name in COLUMN_NAMES[kind]}
+    for name in [one for one in table if one in known | {"p", "q"}]:
         cells = table[name].where(~table[name].isin(_MISSING))
         table[name] = pd.to_numeric(cells, errors="coerce")
         if (wrong := cells.notna() & table[name].isna()).any():
@@ -689,6 +692,10 @@ def _read_table(path: Path) -> pd.DataFrame:
                 f"{path}, line {cells.index[wrong][0]}: {name} "
                 f"{quoted(cells[wrong].iloc[0])} is no number"
             )
+    for name in {*COLUMN_NAMES["statistic"], *COLUMN_NAMES["p"]} - {"p"}:
+        if name not in table:
+            continue
+        table[name] = pd.to_numeric(table[name], errors="coerce")  # "<2e-16" is none
     return table.apply(from_column)
 
 

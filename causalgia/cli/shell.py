@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import make_dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from cyclopts import App, CycloptsError, Parameter, Token
@@ -86,6 +87,8 @@ Arms = Annotated[bool, Parameter(help="Print the definition of each arm, too.")]
 Notes = Annotated[bool, Parameter(help="Print the notes on method and data, too.")]
 
 
+STDIN = Path("/dev/stdin")
+"""Standard input, ``-`` in the shell."""
 _OF_EVERY_COMMAND = 3  # of the options of _launch: --json, --quiet and --help
 
 
@@ -208,7 +211,8 @@ def _fail(message: str, code: int) -> int:
 
 
 def _checked(words: Sequence[str]) -> list[str]:
-    """Return the words, ``--rope -0.1 0.1`` and ``--rope -0.1,0.1`` as one.
+    """Return the words, ``--rope -0.1 0.1`` and ``--rope -0.1,0.1`` as one, and ``-`` as
+    the path of standard input.
 
     Raises
     ------
@@ -218,6 +222,10 @@ def _checked(words: Sequence[str]) -> list[str]:
     for after, word in zip(("causalgia", *words), words, strict=False):
         if not word.strip() or (word.startswith("--") and word.endswith("=")):
             raise DesignError(f"there is an empty text after {quoted(after)}")
+    words = [
+        str(STDIN) if word == "-" and before != "--out" else word
+        for before, word in zip(("", *words), words, strict=False)
+    ]
     at = words.index("--rope") if "--rope" in words else len(words)
     ends = words[at + 1 : at + 3]
     n = 2 if len(ends) == 2 and all(map(_is_number, ends)) else 1

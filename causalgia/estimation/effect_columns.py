@@ -4,6 +4,7 @@ degrees of freedom that follow from other columns.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,15 @@ from causalgia.types import Array
 COLUMN_NAMES = {
     "effect": (
         *("effect", "ace", "estimate", "Estimate", "logFC", "log2FoldChange"),
-        *("coef", "Coef.", "betahat", "Bhat", "eff"),
+        *("coef", "Coef.", "betahat", "Bhat", "eff", "yi"),
+        *("beta", "BETA", "Beta", "b"),
     ),
     "se": (
         *("se", "std_error", "std.error", "Std. Error", "SE", "lfcSE"),
         *("std err", "Std.Err.", "se(coef)", "sebetahat", "Shat", "sd_eff"),
+        *("sei", "standard_error", "stderr", "StdErr"),
     ),
+    "variance": ("vi",),
     "df": ("df",),
     "statistic": (
         *("statistic", "t", "t value", "t.ratio", "stat", "z", "z value", "z.ratio"),
@@ -40,11 +44,17 @@ COLUMN_NAMES = {
         *("0.975]", "Conf. Int. Upp.", "ci_upp"),
     ),
     "level": ("conf_level", "conf.level"),
-    "contrast": ("contrast", "term", "Coefficient", "ID"),
+    "contrast": (
+        *("contrast", "term", "Coefficient", "ID"),
+        *("slab", "SNP", "rsid", "variant_id"),
+    ),
 }
 """What a column holds -> the names that it has here and in broom, marginaleffects, R's
-summaries, limma, DESeq2, emmeans, survival, ashr, mashr, pyfixest and statsmodels.
+summaries, limma, DESeq2, emmeans, survival, ashr, mashr, pyfixest, statsmodels, metafor
+and GWAS.
 """
+_OF_OTHERS = frozenset(("beta", "BETA", "Beta", "b"))
+"""Names of an effect only beside an error, and where no other is: b may be a label."""
 INTERCEPTS = ("(Intercept)", "Intercept", "const")
 """Names of the row of a regression that is no effect."""
 _NORMAL = 1e4  # degrees of freedom from which a t is normal
@@ -58,7 +68,8 @@ def with_effect_columns(
     r"""Return a table with the columns of `COLUMN_NAMES` renamed to ``effect``, ``se``
     and ``df``.
 
-    Without a standard error (or a covariance beside the table) it is ``|effect / t|``,
+    Without a standard error (or a covariance beside the table) it is the root of the
+    variance, ``|effect / t|``,
     or half the width of the interval over the quantile of its level (.95 without a
     column of it). Without degrees of freedom they are those at which t has the p of the
     table, so that a row keeps its p.
@@ -92,9 +103,23 @@ def with_effect_columns(
     return table
 
 
+def columns_of(table: Container[str], kind: str) -> list[str]:
+    """Return the columns that may be of a kind.
+
+    Examples
+    --------
+    >>> columns_of(pd.DataFrame(columns=["b", "effect"]), "effect")
+    ['effect']
+    """
+    there = [name for name in COLUMN_NAMES[kind] if name in table]
+    clear = [name for name in there if name not in _OF_OTHERS]
+    errors = (*COLUMN_NAMES["se"], *COLUMN_NAMES["variance"])
+    return clear or (there if any(name in table for name in errors) else [])
+
+
 def _columns(table: pd.DataFrame, kind: str) -> list[str]:
     """Return the columns of a kind, which agree; raise EstimateError if they differ."""
-    there = [name for name in COLUMN_NAMES[kind] if name in table]
+    there = columns_of(table, kind)
     for other in there[1:]:
         one, two = (table[name].reset_index(drop=True) for name in (there[0], other))
         if (one.eq(two) | (one.isna() & two.isna())).all():
@@ -121,6 +146,9 @@ def _standard_errors(table: pd.DataFrame) -> Array | None:
     effect, t, p = (_floats(table, kind) for kind in ("effect", "statistic", "p"))
     if effect is None:
         return None
+    if (variance := _floats(table, "variance")) is not None:
+        with np.errstate(invalid="ignore"):  # of a negative variance none
+            return np.sqrt(variance)
     if t is not None:
         # one-sided tests and those of a size (limma's treat) have smaller p
         if (

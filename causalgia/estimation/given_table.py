@@ -24,6 +24,7 @@ from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.estimation.effect_columns import (
     COLUMN_NAMES,
     INTERCEPTS,
+    columns_of,
     numbers,
     with_effect_columns,
 )
@@ -113,7 +114,7 @@ def read_given(x: Any) -> Given:
     if isinstance(x, xr.DataTree) or hasattr(x, "groups"):
         return Given("posterior", x)
     if isinstance(x, pd.DataFrame | Mapping):
-        if any(name in x for name in COLUMN_NAMES["effect"]):
+        if columns_of(x, "effect"):
             return Given("table", x)
         no_groups = isinstance(x, pd.DataFrame) or not x
         return Given("other" if no_groups else "posterior", x)
@@ -129,9 +130,7 @@ def _read_dataset(x: xr.Dataset) -> Given:
         return Given("effects", x)
     if {"slope", "moderator"} <= {*x.variables}:
         return Given("slopes", x)
-    return Given(
-        "table" if any(name in x for name in COLUMN_NAMES["effect"]) else "other", x
-    )
+    return Given("table" if columns_of(x, "effect") else "other", x)
 
 
 def has_effects(given: Any) -> TypeGuard[xr.Dataset]:
@@ -217,7 +216,7 @@ def effect_rows(table: Any) -> EffectRows:
     if not isinstance(table, pd.DataFrame):
         columns = {name: as_pandas(column) for name, column in table.items()}
         kinds = {
-            kind: next((columns[n] for n in COLUMN_NAMES[kind] if n in columns), None)
+            kind: next((columns[n] for n in columns_of(columns, kind)), None)
             for kind in ("effect", "se", "df")
         }
         if is_matrix(kinds["effect"]):
@@ -241,7 +240,7 @@ def effect_rows(table: Any) -> EffectRows:
 
 def _rows_of_dataset(table: xr.Dataset) -> EffectRows:
     """Return the rows of a Dataset with ``effect (x[, task])``."""
-    effect = next(table[name] for name in COLUMN_NAMES["effect"] if name in table)
+    effect = table[columns_of(table, "effect")[0]]
     if len(effect.dims) == 2 and "task" not in effect.dims:
         table = table.rename({effect.dims[1]: "task"})
         effect = table[effect.name]
@@ -334,7 +333,7 @@ def _with_names(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     >>> _with_names(table.assign(id=["x", "y"]))[1][0][:46]
     "contrasts are numbered: 'gene' and 'id' may be"
     """
-    there = [name for name in COLUMN_NAMES["contrast"] if name in table]
+    there = columns_of(table, "contrast")
     # the index of a table that is read from a file says nothing
     unnamed = table.index.name is None and pd.api.types.is_integer_dtype(table.index)
     if "contrast" in there or (there and unnamed):
