@@ -503,6 +503,15 @@ def test_the_share_is_that_of_ridge_regression_by_leaving_one_out() -> None:
     assert found == pytest.approx(expected, rel=1e-6)
 
 
+def test_an_error_that_is_one_sequences_leaves_an_interval_that_can_be_read() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 60, 1))
+    y = x.copy()
+    y[1, 0] += 1.5
+    found = variance_explained(y[0], y[1], {"x": (x[0], x[1])}, ["a"], np.arange(60))
+    row = found.iloc[0]
+    assert -1 <= row["lower"] < row["share"] < row["upper"] <= 1
+
+
 def test_features_that_say_nothing_take_little_from_the_share() -> None:
     rng = np.random.default_rng(0)
     shares = []

@@ -20,6 +20,7 @@ _RANK = 1e-8
 """Relative size below which a number is one of rounding."""
 LEAST_EFFECTIVE = 12.0
 """Effective number of units from which a share of their variance has an interval."""
+_LEAST_LIMIT = -1.0
 COLUMNS = ("task", "step", "share", "lower", "upper", "n_features")
 
 
@@ -45,7 +46,7 @@ def variance_explained(
     with a jackknife interval of :math:`\log(1 - R^2)` over clusters, whose degrees of
     freedom are the effective number of what it leaves out; none (NaN) where the variance
     of all predictions is that of fewer than 12 effective units. Below 0, features predict
-    worse than the mean.
+    worse than the mean; a lower limit below -1 is -1.
 
     Parameters
     ----------
@@ -97,7 +98,9 @@ def variance_explained(
             ratio, half = a / b, np.nan
             if effective[task] >= LEAST_EFFECTIVE:
                 half = _half_width(residual[:, k], total[:, k], clusters, ci_prob)
-            ends = (1 - ratio * np.exp(half), 1 - ratio * np.exp(-half))
+            # where what is left out is one unit's, the interval has no end
+            lower = np.maximum(1 - ratio * np.exp(half), _LEAST_LIMIT)
+            ends = (lower, 1 - ratio * np.exp(-half))
             rows.append((task, step, 1 - ratio, *ends, design.shape[1]))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
