@@ -481,6 +481,7 @@ _BELOW = """
 
 - [Audits](audit.md): what they find where motifs and rules are known, and what they miss; for those who read one
 - [The founding paper](paper.md): its statements, each beside the call, an oracle and trained networks; for its readers
+- [DeepSTARR, asked](deepstarr.md): a screen and an audit of a published network, with what twenty sequences leave open
 - [Methods of interpretation](interpretation.md): maps where the truth is known; for choosing one that proposes motifs
 - [Speed](performance.md): each step beside a peer or the floor, and what a large trial takes; for engineers
 
@@ -489,6 +490,7 @@ _BELOW = """
 
 audit
 paper
+deepstarr
 interpretation
 performance
 ```

@@ -412,7 +412,7 @@ def write_bigwig(
     EstimateError
         If the curve leaves the chromosome.
     MissingExtraError
-        If pyBigWig is not installed: ``pip install 'causalgia[bigwig]'``.
+        If pyBigWig is not installed: ``pip install '.[bigwig]'``.
     """
     names = {"contrast": contrast, "task": task}
     chosen = {dim: name for dim, name in names.items() if name is not None}

@@ -1,4 +1,4 @@
-"""What README says of DeepSTARR, a published network of fly enhancers.
+"""What docs/deepstarr.md says of DeepSTARR, a published network of fly enhancers.
 
 ``python docs/deepstarr.py`` runs the screen of forty motifs, prints its table and draws
 its picture; ``python docs/deepstarr.py audit`` prints the audit, in half an hour on one
