@@ -4,6 +4,7 @@ version.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator
@@ -14,12 +15,7 @@ from typing import Any
 from causalgia.cli.folder import output_folder, write_text
 from causalgia.cli.output import echo, emit, record_files
 from causalgia.cli.shell import Force
-from causalgia.errors import (
-    DataError,
-    MissingExtraError,
-    install_command,
-    quoted,
-)
+from causalgia.errors import DataError, quoted
 
 SKILL = "SKILL.md"
 _PLACE_OF_SIGNATURES = "<!-- signatures -->"
@@ -32,15 +28,29 @@ _VERBS = (
     "Uniform",
     "DinucleotideShuffle",
     "Genomic",
+    "MatchedVariants",
+    "Untreated",
     "Embed",
     "Placebo",
+    "Insert",
+    "Delete",
+    "Mutate",
+    "Ablate",
+    "Scramble",
+    "Copy",
+    "EmbedEach",
+    "AblateEach",
+    "Track",
+    "Window",
     "TorchPredictor",
     "FunctionPredictor",
     "Ensemble",
     "load_predictor",
     "run",
     "contrast",
+    "contrast_models",
     "estimate",
+    "moderation",
     "infer",
     "decide",
     "analyze",
@@ -76,7 +86,33 @@ _BENCH = (
 )
 
 
-def signature_line(name: str, call: Callable[..., Any]) -> str:
+def _torch_predictor() -> inspect.Signature:
+    """Return the signature of `causalgia.TorchPredictor`, from its source: torch may be
+    absent.
+    """
+    source = (files("causalgia.predict") / "torch_predictor.py").read_text("utf-8")
+    (made,) = (
+        init.args
+        for one in ast.parse(source).body
+        if isinstance(one, ast.ClassDef) and one.name == "TorchPredictor"
+        for init in one.body
+        if isinstance(init, ast.FunctionDef) and init.name == "__init__"
+    )
+    first = [
+        inspect.Parameter(one.arg, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        for one in made.args[1:]
+    ]
+    rest = [
+        inspect.Parameter(
+            one.arg, inspect.Parameter.KEYWORD_ONLY, default=ast.literal_eval(default)
+        )
+        for one, default in zip(made.kwonlyargs, made.kw_defaults, strict=True)
+        if default is not None
+    ]
+    return inspect.Signature([*first, *rest])
+
+
+def signature_line(name: str, call: Callable[..., Any] | inspect.Signature) -> str:
     """Return the signature of a call as one line, without annotations.
 
     Examples
@@ -86,7 +122,8 @@ def signature_line(name: str, call: Callable[..., Any]) -> str:
     "cg.embed(pattern, *, at, strand='+')"
     """
     parts = []
-    for one in inspect.signature(call).parameters.values():
+    takes = call if isinstance(call, inspect.Signature) else inspect.signature(call)
+    for one in takes.parameters.values():
         if one.kind is one.KEYWORD_ONLY and "*" not in parts:
             parts.append("*")
         if one.kind is one.VAR_KEYWORD:
@@ -105,10 +142,9 @@ def _signatures() -> Iterator[str]:
     import causalgia as cg
 
     for verb in _VERBS:
-        try:
-            yield signature_line(f"cg.{verb}", getattr(cg, verb))
-        except MissingExtraError:
-            yield f"cg.{verb}: needs {install_command('torch')}"
+        of_torch = verb == "TorchPredictor"
+        call = _torch_predictor() if of_torch else getattr(cg, verb)
+        yield signature_line(f"cg.{verb}", call)
     for name in (*(str(entry) for entry in cg.experiments.entries()), *_EXPERIMENTS):
         call = getattr(cg.experiments, name)
         yield signature_line(f"cg.experiments.{name}", call)
