@@ -257,6 +257,44 @@ def test_strands_averaged_are_alike():
     assert line(found, "strand symmetry").state == "ok"
 
 
+def stranded(x):
+    """Two strands of one signal, and a task that has none."""
+    plus = x[:, 0, :-1] * x[:, 2, 1:] + 0.3 * x[:, 1, :-1] * x[:, 1, 1:]
+    minus = x[:, 3, 1:] * x[:, 1, :-1] + 0.3 * x[:, 2, :-1] * x[:, 2, 1:]
+    return np.stack([plus.sum(1), x[:, 1:3].sum((1, 2)), minus.sum(1)], axis=1)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_stranded_tasks_are_paired_and_equal_ones_are_no_symmetry(noise):
+    tasks = ["plus", "gc", "minus"]
+
+    def fn(x):  # a trained network is near to it
+        return stranded(x) + noise * x[:, 0, ::3].sum(1)[:, None] * [1, 0, 0]
+
+    plain = line(cg.check(design(), function(fn, tasks=tasks)), "strand symmetry")
+    assert plain.state == "note"
+    assert "opposite=[('plus', 'minus')]" in plain.text
+    pairs = [("plus", "minus")]
+    given = function(fn, tasks=tasks, rc_average=True, opposite=pairs)
+    assert line(cg.check(design(), given), "strand symmetry").state == "ok"
+    if not noise:
+        averaged = function(fn, tasks=tasks, rc_average=True)
+        found = line(cg.check(design(), averaged), "strand symmetry")
+        assert found.state == "warn"
+        assert "opposite=[('plus', 'minus')]" in found.text
+
+
+def test_tasks_without_a_partner_are_not_paired():
+    def fn(x):
+        one = x[:, 0, :-1] * x[:, 2, 1:]
+        return np.stack([one.sum(1), x[:, 0].sum(1), x[:, 1].sum(1)], axis=1)
+
+    for averages in (False, True):
+        made = function(fn, tasks=["a", "b", "c"], rc_average=averages)
+        found = line(cg.check(design(), made), "strand symmetry")
+        assert "opposite" not in found.text
+
+
 # costs
 
 

@@ -255,7 +255,7 @@ class _CheckRun:
             usable=repeats is not None and not (repeats.random or repeats.dependent),
         )
         try:
-            asymmetry = strand_asymmetry(sample)
+            asymmetry, pairs = strand_asymmetry(sample)
         except (
             PredictorError
         ) as error:  # a trial does not ask for the other strand: no failure
@@ -263,7 +263,7 @@ class _CheckRun:
                 Finding("strand symmetry", "note", f"not measured: {error}")
             )
             return
-        self.findings.append(findings.strands(asymmetry))
+        self.findings.append(findings.strands(asymmetry, pairs))
         self.numbers["strand_asymmetry"] = asymmetry
         self._other_strand(sample.trial)
 

@@ -5,7 +5,7 @@ of the incremental path.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -376,9 +376,18 @@ def floor(found: xr.Dataset, n_units: int) -> Finding:
     return Finding(name, "warn", f"{size}; {sentence}; {cure}")
 
 
-def strands(found: xr.DataArray) -> Finding:
-    """Report the difference between the two strands."""
+def strands(found: xr.DataArray, pairs: Sequence[tuple[str, str]]) -> Finding:
+    """Report the difference between the two strands, and tasks that change places."""
     name = "strand symmetry"
+    shown = quoted(list(pairs[:3])) + ", ..." * (len(pairs) > 3)
+    if pairs and found.max() <= _STRAND_ROUNDING:
+        return Finding(
+            name,
+            "warn",
+            f"{quoted(pairs[0][0])} and {quoted(pairs[0][1])} are equal in every unit, "
+            "as the mean over both strands of two stranded tasks is: "
+            f"opposite={shown} exchanges them on the reverse complement",
+        )
     if found.max() <= _STRAND_ROUNDING:
         exactly = "" if found.any() else ", bit for bit"
         return Finding(
@@ -390,6 +399,14 @@ def strands(found: xr.DataArray) -> Finding:
         "answers to a sequence and its reverse complement differ by "
         f"{_worst(found)} (root mean square)"
     )
+    if pairs:
+        return Finding(
+            name,
+            "note",
+            f"{text}; each of {quoted(pairs[0][0])} and {quoted(pairs[0][1])} answers "
+            "the reverse complement as the other does the sequence: to average both "
+            f"strands, rc_average=True with opposite={shown}",
+        )
     return Finding(
         name,
         "note",

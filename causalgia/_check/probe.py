@@ -527,13 +527,26 @@ def label_by_task(
     return xr.DataArray(values, dims=tuple(coords), coords=coords)
 
 
-def strand_asymmetry(sample: ProbeUnits) -> xr.DataArray:
+_SAME = 1e-5  # sd; below, two answers are the same
+_MOST_PAIRED = 2_000  # tasks: each is compared with each
+_UNITS_PAIRED = 32
+_OF_OTHER = 0.5  # of a task's own difference between the strands, another task's
+
+
+def strand_asymmetry(
+    sample: ProbeUnits,
+) -> tuple[xr.DataArray, list[tuple[str, str]]]:
     """Return the difference between the answers to a sequence and to its reverse
-    complement.
+    complement, and the pairs of tasks that change places on it.
 
     The root mean square over units of ``f(x) - f(reverse complement of x)``, in sd of
     ``f(x)`` over units, by task (and model). Unrelated answers have the square root of
-    2; a predictor that averages both strands has 0.
+    2; a predictor that averages both strands has 0. Tasks that change places by its
+    ``opposite=`` are exchanged.
+
+    A pair are two tasks of which each answers the reverse complement as the other does
+    the sequence, by less than half of its own difference, and closer than any third; of
+    a predictor that averages both strands, two tasks that are equal in every unit.
 
     Raises
     ------
@@ -545,8 +558,50 @@ def strand_asymmetry(sample: ProbeUnits) -> xr.DataArray:
     backward = sample.named(
         predictor, reverse_complement(sample.tokens(arm)), f"{arm}, reverse complement"
     )
+    given = dict(getattr(predictor.parts[0], "opposite", ()))
+    given |= {other: one for one, other in given.items()}
+    if given.keys() <= {*predictor.tasks} and "position" not in predictor.dims:
+        order = [predictor.tasks.index(given.get(x, x)) for x in predictor.tasks]
+        backward = backward[:, order]
     gap = np.sqrt(((forward - backward) ** 2).mean(axis=0))
-    return label_by_task(gap / answer_sd(forward), predictor)
+    pairs = []
+    if len(predictor.tasks) <= _MOST_PAIRED and "position" not in predictor.dims:
+        few = (forward[:_UNITS_PAIRED], backward[:_UNITS_PAIRED])
+        strands = [x if x.ndim == 2 else x.mean(axis=2) for x in few]
+        averaged = all(getattr(one, "rc_average", False) for one in predictor.parts)
+        pairs = [
+            (predictor.tasks[i], predictor.tasks[j])
+            for i, j in opposite_tasks(*strands, averaged=averaged)
+        ]
+    return label_by_task(gap / answer_sd(forward), predictor), pairs
+
+
+def opposite_tasks(
+    forward: NDArray[np.float64], backward: NDArray[np.float64], *, averaged: bool
+) -> list[tuple[int, int]]:
+    """Return the pairs of tasks that change places on the reverse complement, of answers
+    (n, tasks) to sequences and to their reverse complements; `averaged`: that are equal.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(16, 3))
+    >>> opposite_tasks(x, x[:, [1, 0, 2]], averaged=False)
+    [(0, 1)]
+    """
+    scale = np.maximum(forward.std(axis=0), np.finfo(np.float64).tiny)
+    varies = forward.std(axis=0) > 0
+    gaps = np.empty((forward.shape[1],) * 2)
+    for i in range(len(gaps)):
+        gaps[i] = np.sqrt(((forward[:, [i]] - backward) ** 2).mean(axis=0)) / scale[i]
+    own = np.full(len(gaps), np.inf) if averaged else np.diagonal(gaps).copy()
+    np.fill_diagonal(gaps, np.inf)
+    nearest = gaps.argmin(axis=1)
+    found = []
+    for i, j in enumerate(nearest.tolist()):
+        bound = _SAME if averaged else _OF_OTHER * own[i]
+        if varies[i] and i < j and nearest[j] == i and gaps[i, j] < bound:
+            found.append((i, j))
+    return found
 
 
 def outcomes_in_other_batches(sample: ProbeUnits) -> NDArray[np.float64]:
