@@ -148,6 +148,8 @@ def _claims(*, rule=True, words=(AP1, TEAD), task="activity"):
                 "tested": 1.0,
                 "both_strands": False,
                 "anywhere": False,
+                **dict.fromkeys(("period", "phase", "length"), np.nan),
+                "further": "",
                 "task": task,
                 "interaction": 1.5,
                 "holds": rule,

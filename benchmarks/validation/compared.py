@@ -130,6 +130,8 @@ def found_by(*, rule: bool) -> Any:
                 "n_gaps": 6,
                 "both_strands": False,
                 "anywhere": False,
+                **dict.fromkeys(("period", "phase", "length"), np.nan),
+                "further": "",
                 "task": "activity",
                 "tested": 1.5,
                 "interaction": 1.5,

@@ -60,8 +60,10 @@ from causalgia._audit.network import (
     read_rows,
 )
 from causalgia._audit.rules import (
+    OF_RULE,
     Rule,
     Sites,
+    further_runs,
     moderators_of,
     occurrences,
     rules_of,
@@ -228,11 +230,16 @@ class Audit:
         itself, ``members_hold``: lost or alone has the sign of the mean, beyond the
         region.
     rules
-        A row a pair in an arrangement, run of gaps and task: ``first, second``, upstream
+        A row a pair in an arrangement and task: ``first, second``, upstream
         and downstream motif; ``arrangement``, with strands; ``gap_from, gap_to``, bases
-        between them, ``n_gaps`` of which were asked; ``anywhere``, whether at nearly all
-        gaps; ``tested``, the interaction on shuffles of the testing sequences;
-        ``interaction, lower, upper, p`` on those of the reserved ones; ``q`` of the tree,
+        between them in the largest run of gaps, ``n_gaps`` of which were asked;
+        ``anywhere``, whether at nearly all gaps; ``tested``, its interaction on shuffles
+        of the testing sequences; ``interaction, lower, upper, p`` on those of the reserved
+        ones, and of ``further`` runs that have a sign there, the largest first. Where a
+        period explains most of the curve the row is a wave over these gaps: ``period``,
+        ``phase``, the gap of its first peak, and ``length`` over which it falls to 1/e
+        (infinite: it does not), and the interaction is its amplitude at the first gap;
+        ``q`` of the tree,
         in which a rule stands below one of its motifs; ``holds``; how many checks of
         `causalgia.refute` ``pass, warn, fail``, and which do not, ``doubts``. Of an
         ensemble: ``members_hold, n_members``.
@@ -1292,21 +1299,27 @@ class _Work:
                 trial, mean = trial_of(rule, motifs, shuffles, n_units=_RULE_UNITS)
                 name = f"rule {rule.arrangement} {rule.gaps}"  # of every task
                 outcomes = self.run(name, trial)
-                decided = judged(contrast(_mean(outcomes), contrasts=mean), region)
+                effects = contrast(_mean(outcomes), contrasts=mean)
+                mean = {rule.label: mean[rule.label]}
+                decided = judged(effects.sel(contrast=[rule.label]), region)
                 row = decided.isel(contrast=0).sel(task=rule.task)
                 of_rules.append(
                     {
-                        "first": rule.first,
-                        "second": rule.second,
-                        "strands": rule.strands,
+                        **{name: getattr(rule, name) for name in OF_RULE},
                         "arrangement": rule.arrangement,
-                        "gap_from": rule.gap_from,
-                        "gap_to": rule.gap_to,
                         "n_gaps": rule.n_gaps,
-                        "both_strands": rule.both_strands,
-                        "anywhere": rule.anywhere,
                         "task": rule.task,
                         "tested": rule.size,
+                        "further": further_runs(
+                            [
+                                judged(effects.sel(contrast=[one.label]), region)
+                                .isel(contrast=0)
+                                .sel(task=rule.task)
+                                for one in rule.further
+                                if one.label in effects["contrast"]
+                            ],
+                            rule,
+                        ),
                         "interaction": float(row["ace"]),
                         "lower": float(row["lower"]),
                         "upper": float(row["upper"]),
@@ -1535,8 +1548,8 @@ class _Work:
 
 
 _OF_RULES = (
-    *("first", "second", "strands", "arrangement", "gap_from", "gap_to", "n_gaps"),
-    *("both_strands", "anywhere", "task", "tested", "interaction", "lower", "upper"),
+    *(*OF_RULE, "arrangement", "n_gaps", "task", "tested", "further"),
+    *("interaction", "lower", "upper"),
     *("p", "pass", "warn", "fail", "doubts"),
 )
 _OF_MEMBERS = ("members_hold", "n_members")

@@ -75,8 +75,11 @@ def claims(found: Audit) -> list[str]:
             if directed[name][k]
         ]
     for row in _held(found).to_dict("records"):
-        more = "more" if row["interaction"] > 0 else "less"
-        lines.append(f"{rule_of(row).label}: {more} than their sum")
+        first, *further = rule_of(row).runs
+        for one, size in [(first, row["interaction"]), *((x, x.size) for x in further)]:
+            more = "more" if size > 0 else "less"
+            what = "a wave" if one.is_wave else f"{more} than their sum"
+            lines.append(f"{one.label}: {what}")
     return lines
 
 
@@ -102,10 +105,10 @@ def refuted(
     for label in dict.fromkeys(read["motif"]):
         asked.append(_of_motif(by_label[label], found, given, shuffles))
     for row in _held(found).to_dict("records"):
-        rule = rule_of(row)
-        trial, mean = trial_of(rule, motifs, shuffles, n_units=_UNITS)
-        sign = float(np.sign(row["interaction"]))
-        asked.append(_Asked(rule.label, trial, mean, rule.task, sign))
+        for k, rule in enumerate(rule_of(row).runs):
+            trial, mean = trial_of(rule, motifs, shuffles, n_units=_UNITS)
+            sign = float(np.sign(rule.size if k else row["interaction"]))
+            asked.append(_Asked(rule.label, trial, mean, rule.task, sign))
     rows, of_shuffles = [], dict[str, str]()
     for one in asked:
         own = derive(key, "refute", one.claim)

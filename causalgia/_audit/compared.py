@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia._audit.candidates import Candidate
-from causalgia._audit.rules import Rule, rule_of, trial_of
+from causalgia._audit.rules import OF_RULE, Rule, rule_of, trial_of
 from causalgia._audit.tested_motifs import (
     BOTH,
     LOST,
@@ -249,10 +249,7 @@ def compare(
     )
 
 
-_OF_RULES = (
-    "arrangement",
-    *(one.name for one in fields(Rule) if one.name not in ("n_gaps", "task", "size")),
-)
+_OF_RULES = ("arrangement", *OF_RULE)
 _OF_UNITS = ("unit", "parent")
 _DIFFERENCE = ("minus", "difference", "lower", "upper", "p", "q", "verdict")
 _OF_DECISION = ("ace", "lower", "upper", "p", "q", "verdict")
@@ -553,23 +550,27 @@ def union_of_rules(
     """Return the rules that hold in any network, with the tasks in which they hold in
     each, and those that cannot be written with the shared motifs.
 
-    Rules of one arrangement whose gaps overlap are one, at the gaps of both.
+    Rules of one arrangement whose gaps overlap are one, at the gaps of both; waves, the
+    first.
     """
     every, left_out = list[tuple[Rule, str, str]](), list[str]()
     for name, found in audits.items():
         for row in found.rules[found.rules["holds"].astype(bool)].to_dict("records"):
-            rule = rule_of(row)
-            moved = _moved(rule, places[name, rule.first], places[name, rule.second])
-            if any(moved.gap_from <= gap <= moved.gap_to for gap in GAPS):
-                every.append((moved, name, rule.task))
-            else:
-                left_out.append(
-                    f"{rule.label} of {name}, whose motifs overlap in another"
-                )
+            for rule in rule_of(row).runs:
+                of = places[name, rule.first], places[name, rule.second]
+                moved = _moved(rule, *of)
+                if any(moved.gap_from <= gap <= moved.gap_to for gap in GAPS):
+                    every.append((moved, name, rule.task))
+                else:
+                    left_out.append(
+                        f"{rule.label} of {name}, whose motifs overlap in another"
+                    )
     merged = list[tuple[Rule, dict[str, set[str]]]]()
     for rule, name, task in sorted(every, key=lambda one: one[0].gap_from):
         for k, (other, held) in enumerate(merged):
-            if rule.arrangement == other.arrangement and rule.gap_from <= other.gap_to:
+            same = rule.arrangement == other.arrangement
+            same &= rule.is_wave == other.is_wave
+            if same and rule.gap_from <= other.gap_to:
                 to = max(rule.gap_to, other.gap_to)
                 merged[k] = (replace(other, gap_to=to), held)
                 held.setdefault(name, set()).add(task)
@@ -591,6 +592,7 @@ def _moved(rule: Rule, first: Place, second: Place) -> Rule:
             second=labels[1],
             gap_from=max(0, rule.gap_from + by),
             gap_to=rule.gap_to + by,
+            phase=(rule.phase + by) % rule.period,
         )
     one, two = rule.strands[0], rule.strands[1]
     by = second.ends(two)[0] - first.ends(one)[1]
@@ -601,4 +603,5 @@ def _moved(rule: Rule, first: Place, second: Place) -> Rule:
         strands=first.strand(one) + second.strand(two),
         gap_from=max(0, rule.gap_from + by),
         gap_to=rule.gap_to + by,
+        phase=(rule.phase + by) % rule.period,
     )

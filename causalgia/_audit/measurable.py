@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import pandas as pd
 from causalgia import mpra
 from causalgia._audit.candidates import Candidate
 from causalgia._audit.named import confirmed_motifs, gap_in_words
-from causalgia._audit.rules import mean_of
+from causalgia._audit.rules import mean_of, rule_of, trial_of
 from causalgia._audit.tested_motifs import LOST, on_strands
 from causalgia.choices import DIRECTIONS
 from causalgia.design import (
@@ -187,8 +188,21 @@ def _without_sites(one: Candidate, found: Audit, reserved: Sequences) -> Design:
 
 
 def _of_rule(row: Mapping[Any, Any], found: Audit, reserved: Sequences) -> Design:
-    """Return the design of a rule at its gaps, and at the gap on either side of them."""
+    """Return the design of a rule at its gaps, and at the gap on either side of them; of a
+    wave at its peaks and troughs.
+    """
     of = {one.label: one.motif for one in found.candidates}
+    if (rule := rule_of(row)).is_wave:
+        one_way = replace(rule, strands=rule.strands or "++", further=())
+        trial, contrasts = trial_of(
+            one_way, of, DinucleotideShuffle(of=reserved), n_units=_SHUFFLES
+        )
+        return Design(
+            null=trial.null,
+            arms=trial.arms,
+            n_units=_SHUFFLES,
+            contrasts={"rule": next(iter(contrasts.values()))},
+        )
     inside = np.arange(row["gap_from"], row["gap_to"] + 1)
     if len(inside) > _GAPS:
         inside = inside[np.linspace(0, len(inside) - 1, _GAPS).round().astype(int)]

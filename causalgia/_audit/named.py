@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from causalgia.experiments.kit.stated import wave_in_words
+
 SAID = 0.05
 """Share of the variance from which on it is said where to look for it, or what has it."""
 LEAST_CARRIED = 0.05
@@ -96,5 +98,14 @@ def acting_sites(found: Any) -> pd.DataFrame:
 def gap_in_words(row: Any) -> str:
     """Return the gaps of a rule."""
     ends = sorted({int(row["gap_from"]), int(row["gap_to"])})
+    if np.isfinite(row["period"]):
+        return wave_in_words(row["period"], row["length"], ends[-1])
     gaps = f"{' to '.join(map(str, ends))} bp"
     return f"at nearly all gaps of {gaps}" if row["anywhere"] else f"{gaps} apart"
+
+
+def further_gaps(row: Any) -> list[tuple[int, int]]:
+    """Return the first and last gap of each smaller run of a rule."""
+    runs = str(row["further"]).split("; ") if row["further"] else []
+    ends = [run.split(":")[0].split(" to ") for run in runs]
+    return [(int(of[0]), int(of[-1])) for of in ends]

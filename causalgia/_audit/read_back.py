@@ -23,7 +23,7 @@ from causalgia.sequences.motifs import Motif
 _TEXT = {
     *("motif", "name", "runners_up", "task", "strand", "first", "second", "family"),
     *("arrangement", "strands", "doubts", "step", "line", "along", "sequence"),
-    *("verdict", "feature"),
+    *("verdict", "feature", "further"),
     *("lost_verdict", "alone_verdict", "check", "status", "claim", "folder"),
     *("why_not", "#place", "strand in it", "sites_on"),
 }

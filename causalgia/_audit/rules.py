@@ -4,8 +4,9 @@ the effects of sites, and tested at every gap, order and strand.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,13 @@ import xarray as xr
 
 from causalgia._audit.candidates import Candidate
 from causalgia._moderation import moderation
+from causalgia.choices import DIRECTIONS
 from causalgia.design import NullModel
 from causalgia.errors import EstimateError
+from causalgia.estimation._helical_phase import Periodic
 from causalgia.experiments import Answer, Experiment, pair
 from causalgia.experiments._pair import GAPS
+from causalgia.experiments.kit.curves import Run, Wave, merged_runs, waves_along
 from causalgia.experiments.kit.shapes import shapes_along
 from causalgia.experiments.kit.stated import NAMED_SHARE
 from causalgia.experiments.kit.variance import rows_by_task
@@ -28,17 +32,16 @@ from causalgia.types import Array, Tokens
 
 _MAX_GAP = 40
 """Of the motifs that moderate the effects of sites."""
-_MANY = 0.75
-"""Share of the arrangements in which a rule is so in any."""
 _FEW_GAPS = 5
 """At which a rule of any strands is confirmed."""
-_WHOLE = 0.8
-"""Share of the gaps asked that a run covers, from which it is told as all gaps."""
+_TURNS = 6
+"""Peaks and troughs at which a wave is confirmed."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Two motifs in one arrangement, or in any, at a run of gaps, in a task.
+    """Two motifs in one arrangement, or in any, in a task, at a run of gaps and further
+    ones, or in a wave over them.
 
     Attributes
     ----------
@@ -54,12 +57,20 @@ class Rule:
     task
         In which the interaction was found.
     size
-        Its mean over the gaps, on the shuffles of the testing sequences.
+        Its mean over the gaps, on the shuffles of the testing sequences; of a wave its
+        amplitude.
     both_strands
         Whether it is the same on the opposite strand: the downstream motif first, either
         on its other strand.
     anywhere
         Whether this is so at nearly all gaps, on any strands and in either order.
+    period, phase, length
+        Of a wave: its period, the gap of its first peak, and over which bases it falls to
+        1/e (infinite: it does not); NaN of a run.
+    further
+        Smaller runs of the same arrangement and task, each a rule of its gaps.
+    curve
+        Of a wave, as it was fitted.
     """
 
     first: str
@@ -72,6 +83,11 @@ class Rule:
     size: float
     both_strands: bool = False
     anywhere: bool = False
+    period: float = np.nan
+    phase: float = np.nan
+    length: float = np.nan
+    further: tuple[Rule, ...] = ()
+    curve: Periodic | None = None
 
     @property
     def arrangement(self) -> str:
@@ -85,7 +101,18 @@ class Rule:
     @property
     def label(self) -> str:
         """Arrangement, gaps and task, which no two rules share."""
-        return f"{self.arrangement}, gap {self.gaps}, {self.task}"
+        wave = f", period {self.period:g}" if self.is_wave else ""
+        return f"{self.arrangement}, gap {self.gaps}{wave}, {self.task}"
+
+    @property
+    def is_wave(self) -> bool:
+        """Whether it is a wave."""
+        return bool(np.isfinite(self.period))
+
+    @property
+    def runs(self) -> tuple[Rule, ...]:
+        """The rule and its smaller runs, each alone."""
+        return (replace(self, further=()), *self.further)
 
     @property
     def gaps(self) -> str:
@@ -110,10 +137,47 @@ def _turned(way: tuple[str, str, str]) -> tuple[str, str, str]:
     return second, first, "".join("-" if x == "+" else "+" for x in strands[::-1])
 
 
+OF_RULE = (
+    *("first", "second", "strands", "gap_from", "gap_to", "both_strands", "anywhere"),
+    *("period", "phase", "length"),
+)
+"""Columns of a rule in tables, with ``n_gaps, task``."""
+_FURTHER = re.compile(r"(\d+)(?: to (\d+))?: (\S+) \[[^]]*\]")
+
+
 def rule_of(row: Mapping[Any, Any]) -> Rule:
     """Return the rule of a row of the table of rules."""
-    names = [one.name for one in fields(Rule) if one.name != "size"]
-    return Rule(**{name: row[name] for name in names}, size=row["tested"])
+    names = (*OF_RULE, "n_gaps", "task")
+    rule = Rule(**{name: row[name] for name in names}, size=row["tested"])
+    further = [
+        replace(
+            rule,
+            gap_from=int(first),
+            gap_to=int(last or first),
+            n_gaps=len(
+                [gap for gap in GAPS if int(first) <= gap <= int(last or first)]
+            ),
+            size=float(size),
+            anywhere=False,
+        )
+        for first, last, size in _FURTHER.findall(row["further"])
+    ]
+    return replace(rule, further=tuple(further))
+
+
+def further_runs(decided: Sequence[xr.Dataset], rule: Rule) -> str:
+    """Return the further runs of a rule in words, each with its interaction, the largest
+    first, up to the first that has no direction, or another sign than it was found with.
+    """
+    said = []
+    of = {one.label: one for one in rule.further}
+    for row in decided:
+        one, size = of[str(row["contrast"].item())], row["ace"].item()
+        if row["verdict"].item() not in DIRECTIONS or size * one.size < 0:
+            break
+        ends = ", ".join(f"{row[end].item():.3g}" for end in ("lower", "upper"))
+        said.append(f"{one.gaps}: {size:+.3g} [{ends}]")
+    return "; ".join(said)
 
 
 def moderators_of(
@@ -155,8 +219,8 @@ def rules_of(
     asked there.
     """
     rows = _interactions(answer)
-    arrangements = np.unique(rows["arrangement"].to_numpy())
-    ways = {str(x): _way(str(x)) for x in arrangements}
+    arrangements = np.unique(rows["arrangement"].to_numpy()).astype(str).tolist()
+    ways = {x: _way(x) for x in arrangements}
     meeting = [
         x
         for x, way in ways.items()
@@ -165,50 +229,72 @@ def rules_of(
     meet = (rows["gap"].to_numpy() == 0) & rows["arrangement"].isin(meeting).values
     rows = rows.isel(contrast=~meet)
     n_gaps = len(np.unique(rows["gap"].to_numpy()))
-    acting = [
-        (str(task), shape)
+    acting = {
+        str(task): [x for x in shapes_along(of, "gap") if x.sign in (-1, 1)]
         for (task, _), of in rows_by_task(rows)
-        for shape in shapes_along(of, "gap")
-        if shape.sign in (-1, 1)
-    ]
-    least = NAMED_SHARE * max((abs(shape.size) for _, shape in acting), default=0.0)
-    by_sign: dict[tuple[str, int], list[Rule]] = {}
-    for task, shape in acting:
-        if abs(shape.size) < least:
-            continue
-        run = Rule(
-            *_way(shape.group),
-            int(shape.start),
-            int(shape.stop),
-            shape.n,
-            task,
-            shape.size,
-        )
-        by_sign.setdefault((task, int(shape.sign or 0)), []).append(run)
+    }
+    every = [abs(shape.size) for shapes in acting.values() for shape in shapes]
+    least = NAMED_SHARE * max(every, default=0.0)
     rules = list[Rule]()
-    for runs in by_sign.values():
-        runs.sort(key=lambda run: -abs(run.size))
-        while runs:
-            one = runs[0]
-            alike = {one.arrangement: one}
-            for other in runs[1:]:
-                if _alike(one, other):
-                    alike.setdefault(other.arrangement, other)
-            opposite = [x for x in alike.values() if x.ways[0] == _turned(one.ways[0])]
-            whole = one.n_gaps >= _WHOLE * n_gaps
-            if (whole or len(arrangements) > 1) and (
-                len(alike) >= _MANY * len(arrangements)
-            ):
-                merged = _in_any(labels, list(alike.values()), n_gaps)
-                if meeting and merged.gap_from == 0 < merged.gap_to:
-                    # trials ask every strand: not where one of them meets a site
-                    merged = replace(merged, gap_from=1, n_gaps=merged.n_gaps - 1)
-            else:
-                alike = {x.arrangement: x for x in (one, *opposite)}
-                merged = one
-            rules.append(replace(merged, both_strands=both_strands and len(alike) > 1))
-            runs = [x for x in runs if x not in alike.values()]
+    for (task, _), of in rows_by_task(rows):
+        shapes = [x for x in acting[str(task)] if abs(x.size) >= least]
+        waves = waves_along(
+            of,
+            dict.fromkeys(x.group for x in shapes),
+            len(arrangements),
+            both_strands=both_strands,
+        )
+        in_waves = {name for wave in waves for name in wave.groups}
+        shapes = [x for x in shapes if x.group not in in_waves]
+        found: dict[str, list[Rule]] = {}
+        runs = merged_runs(shapes, arrangements, n_gaps)
+        both: list[tuple[Wave | Run, Rule]] = [
+            *((wave, _of_wave(wave, labels, str(task))) for wave in waves),
+            *((run, _of_run(run, labels, str(task))) for run in runs),
+        ]
+        for one, rule in both:
+            if meeting and one.many and rule.gap_from == 0 < rule.gap_to:
+                # trials ask every strand: not where one of them meets a site
+                rule = replace(rule, gap_from=1, n_gaps=rule.n_gaps - 1)
+            turned_too = both_strands and len(one.groups) > 1
+            rule = replace(rule, both_strands=turned_too)
+            found.setdefault(rule.arrangement, []).append(rule)
+        for same in found.values():
+            first, *further = sorted(
+                same,
+                key=lambda run: (not run.is_wave, not run.anywhere, -abs(run.size)),
+            )
+            rules.append(replace(first, further=tuple(further)))
     return sorted(rules, key=lambda rule: -abs(rule.size))
+
+
+def _of_run(run: Run, labels: tuple[str, str], task: str) -> Rule:
+    shape = run.shape
+    return Rule(
+        *((*labels, "") if run.many else _way(shape.group)),
+        gap_from=int(shape.start),
+        gap_to=int(shape.stop),
+        n_gaps=shape.n,
+        task=task,
+        size=shape.size,
+        anywhere=run.whole,
+    )
+
+
+def _of_wave(wave: Wave, labels: tuple[str, str], task: str) -> Rule:
+    fit = wave.fit
+    return Rule(
+        *((*labels, "") if wave.many else _way(wave.groups[0])),
+        gap_from=int(fit.start),
+        gap_to=int(fit.stop),
+        n_gaps=len(fit.trend),
+        task=task,
+        size=fit.amplitude,
+        period=fit.period,
+        phase=fit.phase,
+        length=fit.length,
+        curve=fit,
+    )
 
 
 def _interactions(answer: Answer) -> xr.Dataset:
@@ -242,73 +328,73 @@ def _way(arrangement: str) -> tuple[str, str, str]:
     return one[:-1], two[:-1], one[-1] + two[-1]
 
 
-def _alike(one: Rule, other: Rule) -> bool:
-    """Return whether two runs share half of their gaps, and one is no more than twice the
-    other.
-    """
-    shared = min(one.gap_to, other.gap_to) - max(one.gap_from, other.gap_from) + 1
-    both = max(one.gap_to, other.gap_to) - min(one.gap_from, other.gap_from) + 1
-    sizes = sorted(abs(x.size) for x in (one, other))
-    return 2 * shared >= both and 2 * sizes[0] >= sizes[1]
-
-
-def _in_any(labels: tuple[str, str], runs: Sequence[Rule], n_gaps: int) -> Rule:
-    """Return the rule of runs in nearly all arrangements: size and gaps are medians, of
-    one at nearly all gaps the first and the last.
-    """
-    of = {
-        name: np.array([getattr(run, name) for run in runs])
-        for name in ("gap_from", "gap_to", "n_gaps", "size")
-    }
-    anywhere = bool(np.median(of["n_gaps"]) >= _WHOLE * n_gaps)
-    at = (0.0, 1.0) if anywhere else (0.5, 0.5)
-    first, last = (  # gaps that were asked
-        int(np.quantile(of[name], q, method="lower"))
-        for name, q in zip(("gap_from", "gap_to"), at, strict=True)
-    )
-    return Rule(
-        *labels,
-        strands="",
-        gap_from=first,
-        gap_to=last,
-        n_gaps=int(np.median(of["n_gaps"])),
-        task=runs[0].task,
-        size=float(np.median(of["size"])),
-        anywhere=anywhere,
-    )
-
-
 def trial_of(
     rule: Rule, motifs: Mapping[str, Motif], null: NullModel, *, n_units: int
 ) -> tuple[Experiment, dict[str, dict[str, float]]]:
-    """Return the trial of one rule, and the contrast that is the mean interaction over
-    its gaps.
+    """Return the trial of a rule, and the contrast that is the mean interaction over the
+    gaps of each of its runs; of a wave its amplitude, from gaps near its first peaks and
+    troughs.
     """
-    inside = [gap for gap in GAPS if rule.gap_from <= gap <= rule.gap_to]
-    asked: dict[str, Any] = {
-        "gaps": inside,
-        "orientations": [rule.strands],
-        "orders": ["downstream"],
-    }
+    inside = {run.label: _asked(run) for run in rule.runs}
+    ways: dict[str, Any] = {"orientations": [rule.strands], "orders": ["downstream"]}
     if not rule.strands:
-        few = np.unique(np.linspace(0, len(inside) - 1, _FEW_GAPS).round().astype(int))
-        asked = {"gaps": [inside[k] for k in few]}
-        asked |= {} if rule.both_strands else {"orientations": ["++"]}
+        ways = {} if rule.both_strands else {"orientations": ["++"]}
     experiment = pair(
-        null, motifs[rule.first], motifs[rule.second], n_units=n_units, **asked
+        null,
+        motifs[rule.first],
+        motifs[rule.second],
+        n_units=n_units,
+        gaps=sorted(set().union(*inside.values())),
+        **ways,
     )
     assert experiment.named_contrasts is not None
-    rows = experiment.named_contrasts.plain
-    return experiment, {rule.label: mean_of([rows[name] for name in experiment.asked])}
+    rows, gap_of = experiment.named_contrasts.plain, experiment.labels["gap"]
+    contrasts = {}
+    for label, gaps in inside.items():
+        own = [name for name in experiment.asked if gap_of[name] in gaps]
+        if not own:
+            continue
+        weights = np.full(len(own), 1 / len(own))
+        if rule.is_wave:
+            wave = _template(rule, np.array([gap_of[name] for name in own], float))
+            weights = (wave - wave.mean()) / ((wave - wave.mean()) @ wave)
+        contrasts[label] = _sum_of([rows[name] for name in own], weights)
+    return experiment, contrasts
+
+
+def _asked(rule: Rule) -> list[int]:
+    """Return the gaps at which a rule is confirmed."""
+    inside = [gap for gap in GAPS if rule.gap_from <= gap <= rule.gap_to]
+    if rule.is_wave:  # peaks and troughs
+        half = rule.period / 2
+        turns = rule.phase % half + half * np.arange(_TURNS)
+        turns = turns[turns <= rule.gap_to]
+        nearest = abs(np.array(inside) - turns[:, None]).argmin(axis=1)
+        return [inside[k] for k in np.unique(nearest)]
+    if not rule.strands:
+        few = np.unique(np.linspace(0, len(inside) - 1, _FEW_GAPS).round().astype(int))
+        inside = [inside[k] for k in few]
+    return inside
+
+
+def _template(rule: Rule, gaps: Array) -> Array:
+    """Return a wave with an amplitude of 1 at its first gap."""
+    turn = np.cos(2 * np.pi * (gaps - rule.phase) / rule.period)
+    return np.asarray(np.exp(-(gaps - rule.gap_from) / rule.length) * turn)
+
+
+def _sum_of(rows: Sequence[Mapping[str, float]], weights: Array) -> dict[str, float]:
+    """Return the weighted sum of contrasts, given by the weights of their arms."""
+    total: dict[str, float] = {}
+    for row, share in zip(rows, weights.tolist(), strict=True):
+        for arm, weight in row.items():
+            total[arm] = total.get(arm, 0.0) + share * weight
+    return total
 
 
 def mean_of(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the mean of contrasts, given by the weights of their arms."""
-    mean: dict[str, float] = {}
-    for row in rows:
-        for arm, weight in row.items():
-            mean[arm] = mean.get(arm, 0.0) + weight / len(rows)
-    return mean
+    return _sum_of(rows, np.full(len(rows), 1 / len(rows)))
 
 
 def occurrences(rules: Sequence[Rule], sites: Mapping[str, Sites], n: int) -> Array:
@@ -327,6 +413,7 @@ def occurrences(rules: Sequence[Rule], sites: Mapping[str, Sites], n: int) -> Ar
             both = a * (a - 1) / 2 if rule.first == rule.second else a * b
             columns += [both, (both > 0).astype(float)]
             continue
+        last = np.inf if rule.curve is not None else rule.gap_to
         for upstream, downstream, strands in rule.ways:
             first, second = sites[upstream], sites[downstream]
             one, two = np.ones(len(first.row), bool), np.ones(len(second.row), bool)
@@ -336,8 +423,9 @@ def occurrences(rules: Sequence[Rule], sites: Mapping[str, Sites], n: int) -> Ar
             ends, starts = first.start[one] + first.width, second.start[two]
             for row, end in zip(first.row[one].tolist(), ends.tolist(), strict=True):
                 gap = starts[second.row[two] == row] - end
-                column[row] += np.count_nonzero(
-                    (gap >= rule.gap_from) & (gap <= rule.gap_to)
+                gap = gap[(gap >= rule.gap_from) & (gap <= last)]
+                column[row] += (
+                    len(gap) if rule.curve is None else rule.curve.at(gap).sum()
                 )
         columns.append(column)
     return np.column_stack(columns)
@@ -345,9 +433,10 @@ def occurrences(rules: Sequence[Rule], sites: Mapping[str, Sites], n: int) -> Ar
 
 def unique_arrangements(rules: Sequence[Rule]) -> list[Rule]:
     """Return the rules without those of the same arrangement and gaps in other tasks."""
-    seen: dict[tuple[str, int, int], Rule] = {}
-    for rule in rules:
-        seen.setdefault((rule.arrangement, rule.gap_from, rule.gap_to), rule)
+    seen: dict[tuple[str, int, int, float, float], Rule] = {}
+    for one in (run for rule in rules for run in rule.runs):
+        wave = (0.0, 0.0) if one.curve is None else (one.period, one.phase)
+        seen.setdefault((one.arrangement, one.gap_from, one.gap_to, *wave), one)
     return list(seen.values())
 
 

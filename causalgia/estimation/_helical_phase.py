@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import Any, Literal
 
@@ -34,6 +35,18 @@ _LEAST_DISTANCES = {name: degree + 1 for name, degree in _DEGREES.items()} | {
 }
 _DECAY_LENGTHS = (1.0, 2.0, 4.0)  # of decays, in periods
 _TURN = 10.5
+_PERIODS = np.round(np.arange(70, 161) / 10, 1)
+_NAMED_PERIODS = (8.0, 14.0)
+"""Periods that are scanned, and those that are named: a best one near an end of the scan
+is none.
+"""
+_LENGTHS = (*np.geomspace(1.5, 12.0, 19).tolist(), np.inf)
+"""Lengths over which a wave dies, in periods; one that dies sooner has one turn."""
+_LEAST_OF_TREND, _LEAST_OF_CURVE, _MOST_OF_TURN = 0.75, 0.25, 0.65
+"""Shares that make a wave: of what a trend leaves of a curve, of the variance of the curve,
+and of the wave that lies in one of its turns.
+"""
+_LEAST_POINTS = 20
 
 
 @dataclass(frozen=True)
@@ -423,6 +436,147 @@ def unitwise_wave(
         period,
         (test.F, float(test.df1), test.df2, test.p),
     )
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """A wave in a curve, ``amplitude exp(-(d - start) / length) cos(2 pi (d - phase) / period)``.
+
+    Attributes
+    ----------
+    period, phase
+        Of the wave, and the distance of its first peak, 0 to a period.
+    length
+        Over which it falls to 1/e; infinite where it does not die.
+    amplitude
+        At ``start``.
+    share
+        Of the squares that a trend leaves of the curve.
+    start, stop
+        First and last distance.
+    trend
+        Of the curve besides, at each distance in order.
+    """
+
+    period: float
+    phase: float
+    length: float
+    amplitude: float
+    share: float
+    start: float
+    stop: float
+    trend: tuple[tuple[float, float], ...] = ()
+
+    def template(self, x: Array) -> Array:
+        """Return the wave with an amplitude of 1 at the first distance."""
+        turn = np.cos(2 * np.pi * (x - self.phase) / self.period)
+        return np.asarray(np.exp(-(x - self.start) / self.length) * turn)
+
+    def at(self, x: Array) -> Array:
+        """Return the curve, trend and wave; beyond the last distance the trend stays."""
+        known, trend = np.transpose(self.trend)
+        found: Array = self.amplitude * self.template(x) + np.interp(x, known, trend)
+        return found
+
+
+def periodic(x: Array, y: Array) -> Periodic | None:
+    """Return the wave that is most of a curve beside its trend; None where none is.
+
+    Trend (``"decay"`` of `trend_basis`) and a wave that may die are fitted by least squares
+    at each period from 7 to 16 and length. It is a wave where the best period is 8 to 14,
+    takes three quarters of the squares that the trend leaves and a quarter of the variance
+    of the curve, and recurs: two thirds of it lie in no single turn. One window of
+    distances, a decay or one distance are none, and fewer than 20 distances tell nothing.
+
+    Parameters
+    ----------
+    x, y
+        Distances, in order, and effects, shape ``(K,)``.
+
+    Examples
+    --------
+    >>> x = np.arange(31.0)
+    >>> found = periodic(x, np.exp(-x / 60) * np.cos(2 * np.pi * (x - 2) / 10.5))
+    >>> found.period, round(found.phase), round(found.length), round(found.share, 2)
+    (10.5, 2, 63, 1.0)
+    >>> periodic(x, ((x >= 4) & (x <= 20)).astype(float)) is None
+    True
+    """
+    total = float(((y - y.mean()) ** 2).sum())
+    if len(x) < _LEAST_POINTS or total <= (1e-9 * np.abs(y).max()) ** 2 * len(y):
+        return None
+    start, (bases, pairs) = float(x[0]), _scanned(tuple(x.tolist()))
+    trends = np.einsum("pkq,pq->pk", bases, np.einsum("pkq,k->pq", bases, y))
+    taken_at = (np.einsum("plkc,pk->plc", pairs, y - trends) ** 2).sum(axis=2)
+    left = ((y - trends) ** 2).sum(axis=1)[:, None] - taken_at
+    at, k = np.unravel_index(int(left.argmin()), left.shape)
+    period = float(_PERIODS[at])
+    length = period * _LENGTHS[k]
+    base, pair = bases[at], _dying(x, period, length)
+    rest, W = y - trends[at], _beside(base, pair)
+    a, b = np.linalg.lstsq(W, rest, rcond=None)[0]
+    # of the squares that the wave takes of the rest, those in each turn
+    wave = rest * (W @ np.array([a, b]))
+    turns = np.bincount(((x - start) // period).astype(np.int64), wave)
+    taken = float(wave.sum())
+    if (
+        not _NAMED_PERIODS[0] <= period <= _NAMED_PERIODS[1]
+        or taken < _LEAST_OF_TREND * float(rest @ rest)
+        or taken < _LEAST_OF_CURVE * total
+        or turns.max() > _MOST_OF_TURN * taken
+    ):
+        return None
+    trend = y - rest - base @ (base.T @ (pair @ np.array([a, b])))
+    return Periodic(
+        period=period,
+        phase=float(np.arctan2(b, a) / (2 * np.pi) * period % period),
+        length=float(length),
+        amplitude=float(np.hypot(a, b)),
+        share=taken / float(rest @ rest),
+        start=start,
+        stop=float(x[-1]),
+        trend=tuple(zip(x.tolist(), trend.tolist(), strict=True)),
+    )
+
+
+@lru_cache(maxsize=8)
+def _scanned(distances: tuple[float, ...]) -> tuple[Array, Array]:
+    """Return the trend at each period, (periods, K, 5), and what waves have beside it,
+    orthonormal, (periods, lengths, K, 2).
+    """
+    x = np.array(distances)
+    bases = np.stack([trend_basis(x, "decay", period=P) for P in _PERIODS.tolist()])
+    pairs = [
+        [
+            np.linalg.qr(_beside(base, _dying(x, P, P * length)))[0]
+            for length in _LENGTHS
+        ]
+        for base, P in zip(bases, _PERIODS.tolist(), strict=True)
+    ]
+    return bases, np.array(pairs)
+
+
+def follows(wave: Periodic, x: Array, y: Array) -> bool:
+    """Return whether a curve has a wave too: of half to twice its size, and most of what a
+    trend leaves.
+    """
+    base = trend_basis(x, "decay", period=wave.period)
+    rest = y - base @ (base.T @ y)
+    own = _beside(base, wave.template(x))
+    size = float(own @ rest) / float(own @ own)
+    ratio, taken = size / wave.amplitude, size * float(own @ rest)
+    return 0.5 <= ratio <= 2 and taken >= 0.5 * float(rest @ rest)
+
+
+def _dying(x: Array, period: float, length: float) -> Array:
+    """Return cosine and sine that fall to 1/e over a length, shape (K, 2)."""
+    turn = 2 * np.pi * x / period
+    fall = np.exp(-(x - x[0]) / length)
+    return np.column_stack([fall * np.cos(turn), fall * np.sin(turn)])
+
+
+def _beside(base: Array, columns: Array) -> Array:
+    return np.asarray(columns - base @ (base.T @ columns))
 
 
 def _wave_of_pair(

@@ -239,7 +239,7 @@ def pairs(
     gap, both orders, all strands.
 
     Each pair is a `causalgia.experiments.pair`; that one asks again over all gaps, with
-    fresh units, what shows here. Estimand:
+    fresh units, what shows here, and tells a wave, for which every third gap is too few. Estimand:
     ``E[Y(both) - Y(first) - Y(second) + Y(neither)]`` of each setting, over the null
     model.
 

@@ -444,8 +444,9 @@ def rule_lines(found: Audited) -> list[str]:
     names = dict(zip(found.motifs["motif"], found.motifs["name"], strict=True))
     once = _copies_of_nothing(found)
     return [
-        f"{arrangement(first, names)}, {gap_in_words(first)}, in {_interactions(rows)}, "
-        f"{_beside_sum(first, found.motifs)}; {checks_in_words(rows)}.{_members(first)}"
+        f"{arrangement(first, names)}, {gap_in_words(first)}, in {_interactions(rows)}"
+        f"{'; ' if np.isfinite(first['period']) else ', '}"
+        f"{_beside_sum(first, found.motifs)}{checks_in_words(rows)}.{_members(first)}"
         for rows in held_rules(found.rules)
         for first in [rows.iloc[0]]
         if not (first["first"] == first["second"] in once and first["anywhere"])
@@ -454,19 +455,22 @@ def rule_lines(found: Audited) -> list[str]:
 
 def _beside_sum(row: Any, motifs: pd.DataFrame) -> str:
     """Return how two motifs together compare with the sum of each."""
+    if np.isfinite(row["period"]):  # now more, now less
+        return ""
     size = float(row["interaction"])
     if all(one * size < 0 for one in _alone(motifs, row)):
         verb = "lower" if size > 0 else "raise"
         whole = "twice one" if row["first"] == row["second"] else "their sum"
-        return f"saturating: two {verb} by that much less than {whole}"
-    return f"{'more' if size > 0 else 'less'} than their sum"
+        return f"saturating: two {verb} by that much less than {whole}; "
+    return f"{'more' if size > 0 else 'less'} than their sum; "
 
 
 def held_rules(rules: pd.DataFrame) -> list[pd.DataFrame]:
     """Return the rows of each arrangement and sign that holds, a row a task."""
     held = rules[rules["holds"].astype(bool)]
-    keys = [held[name].astype(str) for name in ("arrangement", "gap_from", "gap_to")]
-    return [of for _, of in held.groupby([*keys, held["interaction"] > 0], sort=False)]
+    names = ["arrangement", "gap_from", "gap_to", "period"]
+    keys = [*(held[name] for name in names), held["interaction"] > 0]
+    return [of for _, of in held.groupby(keys, sort=False, dropna=False)]
 
 
 def arrangement(row: Any, names: Mapping[str, str]) -> str:
@@ -482,9 +486,17 @@ def arrangement(row: Any, names: Mapping[str, str]) -> str:
 def _interactions(rows: pd.DataFrame) -> str:
     said = [
         f"{cut(str(row['task']))} {in_size(row, 'interaction', 'lower', 'upper')}"
+        f"{further_in_words(row)}"
         for _, row in rows.head(_NAMED).iterrows()
     ]
     return in_list(said, n=len(rows))
+
+
+def further_in_words(row: Any) -> str:
+    """Return the smaller runs of a rule, in brackets."""
+    runs = str(row["further"]).split("; ") if row["further"] else []
+    said = [" bp ".join(run.split(": ")) for run in runs[:_NAMED]]
+    return f" ({in_list(said, n=len(runs))})" if said else ""
 
 
 def checks_in_words(rows: pd.DataFrame) -> str:

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from causalgia._audit.named import confirmed_motifs, gap_in_words, of_read
+from causalgia._audit.named import (
+    confirmed_motifs,
+    further_gaps,
+    gap_in_words,
+    of_read,
+)
 from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS
 from causalgia.errors import DataError, printable, quoted
@@ -22,6 +27,7 @@ from causalgia.tell.audit_answers import (
     account_lines,
     arrangement,
     audit_answer,
+    further_in_words,
     held_rules,
     in_size,
     largest,
@@ -175,8 +181,7 @@ def _about_motif(rows: pd.DataFrame, found: Pictured) -> list[str]:
     row = largest(rows)
     label = str(row["motif"])
     partners = [
-        f"{_other(of.iloc[0], label)} {gap_in_words(of.iloc[0])} "
-        f"({'more' if of['interaction'].iloc[0] > 0 else 'less'} than their sum)"
+        f"{_other(of.iloc[0], label)} {gap_in_words(of.iloc[0])}{_beside(of.iloc[0])}"
         for of in held_rules(found.rules)
         if label in (of["first"].iloc[0], of["second"].iloc[0])
     ]
@@ -194,6 +199,13 @@ def _about_motif(rows: pd.DataFrame, found: Pictured) -> list[str]:
         f"Too small to matter: below {in_list(beyond, n=len(rows))}",
     ]
     return [f"{line}." for line in said if line]
+
+
+def _beside(row: Any) -> str:
+    """Return how two motifs stand to their sum; nothing of a wave."""
+    if np.isfinite(row["period"]):
+        return ""
+    return f" ({'more' if row['interaction'] > 0 else 'less'} than their sum)"
 
 
 def _places_and_copies(row: Any, found: Pictured) -> str:
@@ -250,12 +262,14 @@ def _rules(found: Pictured) -> dict[str, Any]:
 
 
 def _of_rule(row: Any) -> str:
-    more = "more" if row["interaction"] > 0 else "less"
+    more = "more than their sum" if row["interaction"] > 0 else "less than their sum"
+    what = "its amplitude" if np.isfinite(row["period"]) else more
     doubts = f": {row['doubts']}" if row["doubts"] else ""
     of_networks = members(row)
     return (
-        f"{row['task']}: {in_size(row, 'interaction', 'lower', 'upper')}, {more} than their "
-        f"sum (q {format_p(row['q'])}; {number(row['tested'], row['tested'], signed=True)} on "
+        f"{row['task']}: {in_size(row, 'interaction', 'lower', 'upper')}"
+        f"{further_in_words(row)}, {what} "
+        f"(q {format_p(row['q'])}; {number(row['tested'], row['tested'], signed=True)} on "
         f"the testing sequences); {row['pass']} checks pass, {row['warn']} warn, "
         f"{row['fail']} fail{doubts}."
         + f" In {of_networks} retrainings."
@@ -283,7 +297,7 @@ def _gap_picture(found: Pictured, rows: pd.DataFrame) -> Picture | None:
     made = gap_plot(
         settings,
         own,
-        (int(row["gap_from"]), int(row["gap_to"])),
+        [(int(row["gap_from"]), int(row["gap_to"])), *further_gaps(row)],
         f"interaction{f', {scale}' if scale else ''}",
     )
     return drawn(made, f"interaction of {row['arrangement']} by gap")

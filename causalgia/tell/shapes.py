@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, OPEN, VERDICT_WORDS
-from causalgia.experiments.kit.stated import NAMED_SHARE, Shape
+from causalgia.experiments.kit.stated import NAMED_SHARE, Shape, wave_in_words
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -46,6 +47,12 @@ def shape_sentence(shapes: Sequence[Shape], of: str) -> str:
     >>> shape_sentence([near, rest], "A and B")
     'A and B do more than their sum, +1.5 for A then B at gaps of 3 to 8 bp; negligible at the other 22 of 28 gaps.'
     """
+    waves = [shape for shape in shapes if math.isfinite(shape.period)]
+    if waves:
+        said = [_wave(shape) for shape in waves[:_FEW]]
+        text = f"the interaction of {of} by gap is {in_list(said, n=len(waves))}"
+        without = [shape for shape in shapes if shape not in waves]
+        return f"{text}; {shape_sentence(without, of)}" if without else f"{text}."
     acting = [shape for shape in shapes if shape.sign]
     total = sum(shape.n for shape in shapes)
     words = _Words(shapes[0].axis, of, total, len({s.group for s in shapes}) > 1)
@@ -74,6 +81,18 @@ def shape_sentence(shapes: Sequence[Shape], of: str) -> str:
             f"; of the other {sum(n for _, n in counted):,} {words.plural}, {listed}"
         )
     return f"{text}."
+
+
+def _wave(shape: Shape) -> str:
+    names = (
+        in_list(list(shape.groups))
+        if len(shape.groups) <= _FEW
+        else f"{len(shape.groups):,} arrangements"
+    )
+    return (
+        f"{wave_in_words(shape.period, shape.length, shape.stop)}, of "
+        f"{shape.size:.3g} for {names}"
+    )
 
 
 def excess_sentence(row: xr.Dataset) -> str:
@@ -212,6 +231,8 @@ class _Words:
         parts = []
         for window in ordered[:_FEW]:
             names = [s.group for s in window if s.group]
+            alike = [f"{len(s.groups):,} arrangements" for s in window if s.groups]
+            names += alike
             shown = (
                 in_list(names[:_FEW])
                 if len(names) <= _FEW

@@ -136,8 +136,10 @@ def read_shapes(
     between what else its decisions state.
     """
     from causalgia.experiments.kit.answer import Reading
+    from causalgia.experiments.kit.curves import told
 
     entry, states = found.experiment.entry, list[Statement]()
+    waves: list[tuple[tuple[str, str | None], Shape]] = []
     every: list[tuple[tuple[str, str | None], Shape]] = []
     for begins, rows in rows_by_task(found.steps.decisions):
         parts = list[tuple[Any, ...]]()
@@ -147,9 +149,32 @@ def read_shapes(
             asked = rows.isel(contrast=question_rows(rows, axis))
             shapes = shapes_along(asked, axis)
             every += [(begins, shape) for shape in shapes]
+            if axis == "gap" and GROUP in asked.coords:
+                shapes = told(asked, shapes)
+                waves += [(begins, x) for x in shapes if np.isfinite(x.period)]
             parts.append(("shapes", shapes, entry.of))
         states.append(Statement((*before(rows), *parts, *after(rows)), *begins))
-    return Reading(datasets={"shapes": shape_table(every)}, states=tuple(states))
+    datasets = {"shapes": shape_table(every)}
+    if waves:
+        datasets["waves"] = _wave_table(waves)
+    return Reading(datasets=datasets, states=tuple(states))
+
+
+def _wave_table(waves: list[tuple[tuple[str, str | None], Shape]]) -> xr.Dataset:
+    """Return waves as a Dataset on ``wave``."""
+    import xarray as xr
+
+    columns = {
+        "task": [begins[0] for begins, _ in waves],
+        "model": [begins[1] or "" for begins, _ in waves],
+        "arrangements": [", ".join(shape.groups) for _, shape in waves],
+        "amplitude": [shape.size for _, shape in waves],
+        **{
+            name: [getattr(shape, name) for _, shape in waves]
+            for name in ("period", "length", "start", "stop")
+        },
+    }
+    return xr.Dataset({name: ("wave", values) for name, values in columns.items()})
 
 
 def question_rows(rows: xr.Dataset, axis: str) -> Mask:

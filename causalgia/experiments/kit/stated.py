@@ -34,6 +34,10 @@ class Shape:
         Mean effect of the settings, that nearest to 0, and that farthest.
     first, last
         Effects at the first setting and the last.
+    groups
+        The curves that it is alike in, where these are most.
+    period, length
+        Of a wave, whose size is its amplitude.
     """
 
     axis: str
@@ -47,6 +51,9 @@ class Shape:
     strongest: float
     first: float = math.nan
     last: float = math.nan
+    groups: tuple[str, ...] = ()
+    period: float = math.nan
+    length: float = math.nan
 
     @property
     def kind(self) -> str:
@@ -83,3 +90,15 @@ class Screened:
     n_random_acting: int
     range_lower: float
     range_upper: float
+
+
+def wave_in_words(period: float, length: float, last: float) -> str:
+    """Return a wave in words.
+
+    Examples
+    --------
+    >>> wave_in_words(10.5, 60.0, 40), wave_in_words(10.5, math.inf, 40)
+    ('a wave with a period of 10.5 bp, dying over 60 bp', 'a wave with a period of 10.5 bp, to 40 bp')
+    """
+    how = f"dying over {length:.0f}" if math.isfinite(length) else f"to {last:.0f}"
+    return f"a wave with a period of {period:g} bp, {how} bp"

@@ -4,6 +4,7 @@ gap.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
@@ -40,7 +41,10 @@ def matrix_logo(probabilities: Array) -> Axes:
 
 
 def gap_plot(
-    settings: pd.DataFrame, arrangement: str, gaps: tuple[int, int], label: str
+    settings: pd.DataFrame,
+    arrangement: str,
+    gaps: Sequence[tuple[int, int]],
+    label: str,
 ) -> Axes:
     """Draw an interaction by gap with its interval, a color a task, and behind it those
     of the other arrangements of the pair; the gaps of the rule are shaded.
@@ -52,14 +56,15 @@ def gap_plot(
     arrangement
         The one that is drawn; empty: every one alike.
     gaps
-        First and last gap of the rule.
+        First and last gap of each run of the rule.
     label
         Of the axis of interactions.
     """
     figure, axes = plt.subplots(
         figsize=(_WIDE, 2.2), layout="constrained", facecolor="white"
     )
-    axes.axvspan(gaps[0] - 0.5, gaps[1] + 0.5, color=BAND, lw=0, zorder=0)
+    for first, last in gaps:
+        axes.axvspan(first - 0.5, last + 0.5, color=BAND, lw=0, zorder=0)
     axes.axhline(0.0, color=GRAY, lw=0.8, zorder=1)
     tasks = list(dict.fromkeys(settings["task"]))
     for color, task in zip(SERIES, tasks, strict=False):
