@@ -66,6 +66,7 @@ from validation import (
     shared_effects,
     tilts,
     verdicts,
+    waves,
 )
 from validation.binomial_bands import Row, rate_table
 from validation.checks import Check
@@ -93,6 +94,7 @@ ROOMS = {
         own_nulls,
         combinations,
         tilts,
+        waves,
     ),
     "Many questions at once": (multiplicity, few_degrees, position_pairs, profiles),
     "Hierarchical sizes": (posterior, laws, screens, shared_effects),

@@ -394,7 +394,7 @@ def _sum_of(rows: Sequence[Mapping[str, float]], weights: Array) -> dict[str, fl
 
 def mean_of(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the mean of contrasts, given by the weights of their arms."""
-    return _sum_of(rows, np.full(len(rows), 1 / len(rows)))
+    return _sum_of(rows, np.ones(len(rows)) / len(rows))
 
 
 def occurrences(rules: Sequence[Rule], sites: Mapping[str, Sites], n: int) -> Array:
