@@ -13,7 +13,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia._audit.candidates import Candidate, candidates, reads_both_strands
-from causalgia._audit.rules import Rule, Sites, occurrences, rules_of
+from causalgia._audit.rules import Rule, Sites, occurrences, rules_of, trial_of
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import (
     encode,
@@ -169,3 +169,110 @@ def test_a_part_of_a_motif_with_an_effect_of_its_own_is_a_candidate() -> None:
     labels = {one.label for one in found}
     for word in sizes:
         assert labels & {word, reverse_complement_iupac(word)}, (word, labels)
+
+
+def _law_of_gap(words, law, ways=None):
+    """Return a network in which two words act, and together by their gap, in
+    arrangements (upstream word, strands); None: in all.
+    """
+    letters = {
+        (k, strand): tuple("ACGT".index(x) for x in (word if strand == "+" else _turned(word)))
+        for k, word in enumerate(words)
+        for strand in "+-"
+    }  # fmt: skip
+
+    def answer(one_hot):
+        tokens = one_hot.argmax(axis=1)
+        n = tokens.shape[1] - len(words[0]) + 1
+        hits = {
+            key: np.all([tokens[:, i : n + i] == x for i, x in enumerate(word)], 0)
+            for key, word in letters.items()
+        }
+        y = 0.5 * sum(hit.sum(axis=1) for hit in hits.values())
+        for (k, s), one in hits.items():
+            for t in "+-":
+                other = hits[1 - k, t]
+                if ways is not None and (k, s + t) not in ways:
+                    continue
+                for gap, size in enumerate(law):
+                    at = len(words[0]) + gap
+                    y = y + size * (one[:, :-at] & other[:, at:]).sum(axis=1)
+        return y[:, None]
+
+    return cg.FunctionPredictor(answer, tasks=["y"], scale="y")
+
+
+def _turned(word):
+    return word[::-1].translate(str.maketrans("ACGT", "TGCA"))
+
+
+def _rules_of_law(law, ways=None):
+    words = ("TGTTTACT", "ATGCAAAT")
+    motifs = {word: Motif.from_iupac(word) for word in words}
+    trial = cg.experiments.pair(
+        cg.Uniform(length=130), *motifs.values(), n_units=40, rope=(-0.05, 0.05)
+    )
+    network = _law_of_gap(words, law, ways)
+    answered = trial.analyze(cg.run(trial, network, rng=0, progress=False))
+    found = {
+        word: Candidate(motif, 2.5e-5, "", 1.0, 9, 9) for word, motif in motifs.items()
+    }
+    return (
+        rules_of(answered, words, found, both_strands=True),
+        answered,
+        motifs,
+        network,
+    )
+
+
+GAPS_OF_LAW = np.arange(60.0)
+
+
+@pytest.mark.parametrize(
+    ("period", "law", "ways"),
+    [
+        (9.3, np.exp(-GAPS_OF_LAW / 40) * (1.2 + np.cos(2 * np.pi * GAPS_OF_LAW / 9.3)), None),
+        (11.6, 0.8 * np.cos(2 * np.pi * (GAPS_OF_LAW - 4) / 11.6), {(0, "+-"), (1, "+-")}),
+    ],
+)  # fmt: skip
+def test_a_wave_is_one_rule_and_is_confirmed_with_its_amplitude(
+    period, law, ways
+) -> None:
+    rules, answered, motifs, network = _rules_of_law(law, ways)
+    told = answered.findings["waves"]
+    np.testing.assert_allclose(told["period"], period, atol=0.2)
+    assert f"period of {told['period'].values[0]:g} bp" in answered.sentences[0]
+    assert len(rules) == 1
+    for rule in rules:
+        assert rule.period == pytest.approx(period, abs=0.2)
+        trial, contrasts = trial_of(rule, motifs, cg.Uniform(length=130), n_units=40)
+        effects = cg.contrast(
+            cg.run(trial, network, rng=1, progress=False), contrasts=contrasts
+        )
+        size = 0.8 if ways else 1.0
+        assert effects["ice"].mean().item() == pytest.approx(size, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        np.isin(GAPS_OF_LAW, range(4, 21)) * 0.9,
+        np.exp(-GAPS_OF_LAW / 8),
+        np.isin(GAPS_OF_LAW, [5]) * 1.0,
+        np.isin(GAPS_OF_LAW, range(3, 13)) * 0.7 - np.isin(GAPS_OF_LAW, [0, 1]),
+    ],
+)
+def test_runs_of_one_arrangement_are_one_rule_and_no_wave(law) -> None:
+    rules, answered, motifs, network = _rules_of_law(law)
+    (rule,) = rules
+    assert not rule.is_wave
+    assert "waves" not in answered.findings
+    trial, contrasts = trial_of(rule, motifs, cg.Uniform(length=130), n_units=40)
+    effects = cg.contrast(
+        cg.run(trial, network, rng=1, progress=False), contrasts=contrasts
+    )
+    for run in rule.runs:
+        size = law[run.gap_from : run.gap_to + 1].mean()
+        of_run = effects["ice"].sel(contrast=run.label).mean().item()
+        assert of_run == pytest.approx(size, abs=0.1)
+    assert len(rule.further) == (law.min() < 0)
