@@ -103,7 +103,7 @@ def with_effect_columns(
     return table
 
 
-def columns_of(table: Container[str], kind: str) -> list[str]:
+def columns_of(table: Container[Any], kind: str) -> list[str]:
     """Return the columns that may be of a kind.
 
     Examples

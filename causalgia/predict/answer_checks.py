@@ -75,13 +75,13 @@ def as_answers(
         If they are not real numbers, (n_rows,) or (n_rows, tasks), or there is another
         number of tasks.
     """
-    answers = without_trailing(as_numbers(values), 2)
+    answers: NDArray[Any] = without_trailing(as_numbers(values), 2)
     if answers.ndim not in (1, 2) or answers.shape[0] != n_rows or not answers.size:
         raise PredictorError(
             f"{n_rows} sequences were answered with shape {answers.shape}, and a "
             "predictor answers (n,) or (n, tasks)"
         )
-    table = answers.reshape(n_rows, -1)
+    table: NDArray[Any] = answers.reshape(n_rows, -1)
     if tasks is not None and table.shape[1] != len(tasks):
         n = table.shape[1]
         raise PredictorError(

@@ -258,8 +258,9 @@ def split_reduce(
             "reduce=['human', cg.Window('TSS', -50, 50, reduce='log sum')]"
         )
     steps: list[Callable[[Any], Any]] = [
-        one if callable(one) else Chosen(one)
-        for one in first  # type: ignore[misc,arg-type]
+        one if callable(one) else Chosen(one if isinstance(one, str) else int(one))
+        for one in first
+        if not isinstance(one, Window)
     ]
     function = steps[0] if len(steps) == 1 else Steps(tuple(steps)) if steps else None
     if not windows:
