@@ -250,7 +250,7 @@ def test_a_wave_is_one_rule_and_is_confirmed_with_its_amplitude(
             cg.run(trial, network, rng=1, progress=False), contrasts=contrasts
         )
         size = 0.8 if ways else 1.0
-        assert effects["ice"].mean().item() == pytest.approx(size, abs=0.15)
+        assert effects["ice"].mean().item() == pytest.approx(size, abs=0.03)
 
 
 @pytest.mark.parametrize(

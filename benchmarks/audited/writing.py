@@ -335,8 +335,9 @@ above at 2,114 bp. These were run before the bound was that of orders of a motif
 and before sites were overwritten by these."""
 _FAILS = """The reasons, as far as they were found:
 
-- **Smooth syntax.** Interactions that decay, follow the helical turn or need a hairpin are
-  told as windows of gaps, or not at all, and a window explains less than the curve.
+- **Smooth syntax.** Interactions that decay or need a hairpin are told as windows of gaps,
+  or not at all, and a window explains less than the curve. Those that follow the helical
+  turn are told as waves since these were run.
 - **Many weak sites.** A word of four letters, or one whose effect is below the bound, is
   not named, however many copies there are; together they may explain much.
 - **Weak and strong sites.** The regression has the number of sites, whether there are any,

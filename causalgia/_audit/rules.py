@@ -356,8 +356,7 @@ def trial_of(
             continue
         weights = np.full(len(own), 1 / len(own))
         if rule.is_wave:
-            wave = _template(rule, np.array([gap_of[name] for name in own], float))
-            weights = (wave - wave.mean()) / ((wave - wave.mean()) @ wave)
+            weights = _amplitude(rule, np.array([gap_of[name] for name in own], float))
         contrasts[label] = _sum_of([rows[name] for name in own], weights)
     return experiment, contrasts
 
@@ -377,10 +376,14 @@ def _asked(rule: Rule) -> list[int]:
     return inside
 
 
-def _template(rule: Rule, gaps: Array) -> Array:
-    """Return a wave with an amplitude of 1 at its first gap."""
-    turn = np.cos(2 * np.pi * (gaps - rule.phase) / rule.period)
-    return np.asarray(np.exp(-(gaps - rule.gap_from) / rule.length) * turn)
+def _amplitude(rule: Rule, gaps: Array) -> Array:
+    """Return the weights of interactions at gaps that sum to the amplitude of a wave at its
+    first gap, beside a constant and what dies with the wave.
+    """
+    dying = np.exp(-(gaps - rule.gap_from) / rule.length)
+    wave = dying * np.cos(2 * np.pi * (gaps - rule.phase) / rule.period)
+    columns = np.column_stack([wave, np.ones(len(gaps)), dying])
+    return np.asarray(np.linalg.pinv(columns, rtol=1e-9)[0])
 
 
 def _sum_of(rows: Sequence[Mapping[str, float]], weights: Array) -> dict[str, float]:

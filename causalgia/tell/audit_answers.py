@@ -445,8 +445,7 @@ def rule_lines(found: Audited) -> list[str]:
     once = _copies_of_nothing(found)
     return [
         f"{arrangement(first, names)}, {gap_in_words(first)}, in {_interactions(rows)}"
-        f"{'; ' if np.isfinite(first['period']) else ', '}"
-        f"{_beside_sum(first, found.motifs)}{checks_in_words(rows)}.{_members(first)}"
+        f"{_beside_sum(first, found.motifs)}; {checks_in_words(rows)}.{_members(first)}"
         for rows in held_rules(found.rules)
         for first in [rows.iloc[0]]
         if not (first["first"] == first["second"] in once and first["anywhere"])
@@ -454,15 +453,17 @@ def rule_lines(found: Audited) -> list[str]:
 
 
 def _beside_sum(row: Any, motifs: pd.DataFrame) -> str:
-    """Return how two motifs together compare with the sum of each."""
-    if np.isfinite(row["period"]):  # now more, now less
-        return ""
+    """Return how two motifs together compare with the sum of each, where that is one way
+    at all gaps.
+    """
     size = float(row["interaction"])
+    if np.isfinite(row["period"]) or f": {'-' if size > 0 else '+'}" in row["further"]:
+        return ""
     if all(one * size < 0 for one in _alone(motifs, row)):
         verb = "lower" if size > 0 else "raise"
         whole = "twice one" if row["first"] == row["second"] else "their sum"
-        return f"saturating: two {verb} by that much less than {whole}; "
-    return f"{'more' if size > 0 else 'less'} than their sum; "
+        return f", saturating: two {verb} by that much less than {whole}"
+    return f", {'more' if size > 0 else 'less'} than their sum"
 
 
 def held_rules(rules: pd.DataFrame) -> list[pd.DataFrame]:
