@@ -33,6 +33,7 @@ from causalgia.multiplicity.regions import rope_region
 from causalgia.notes import unpack_text
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import centered, group_sums
+from causalgia.outcome_values import selection
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source, as_sequences
 from causalgia.sequences.motif_names import MotifList, named_motifs
@@ -231,7 +232,8 @@ def moderation(
         n_clusters=len(ice) if groups is None else len(groups.labels),
     )
     out = out.assign_coords(prob=list(PROBS), **coords)
-    return as_result(out.assign_attrs(dict(effects.attrs) | attrs), "moderation")
+    attrs = dict(effects.attrs) | selection(effects) | attrs
+    return as_result(out.assign_attrs(attrs), "moderation")
 
 
 def _spread(

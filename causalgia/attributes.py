@@ -147,6 +147,14 @@ class About(Generic[Absent]):
         "cg.run, cg.from_frame, cg.attribute, cg.mpra.fit",
         "scale of the outcomes",
     )
+    n_drawn = _whole(
+        _TRIAL, "cg.run", "units that the trial drew; fewer are a selection of these"
+    )
+    n_selected = _whole(
+        "estimates and other results of a selection",
+        "cg.estimate, cg.moderation",
+        "how many of the units drawn were kept after the draw",
+    )
     first_unit = _text(
         "outcomes",
         "cg.run, cg.from_frame",

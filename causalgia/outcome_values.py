@@ -45,6 +45,29 @@ def as_measured(outcomes: xr.Dataset) -> xr.Dataset:
     )
 
 
+def n_selected(found: xr.Dataset) -> int | None:
+    """Return how many units of those that a trial drew are left, None where all are or
+    their number is not known.
+
+    Examples
+    --------
+    >>> drawn = xr.Dataset(coords={"unit": range(5)}, attrs={"n_drawn": 5})
+    >>> n_selected(drawn), n_selected(drawn.isel(unit=slice(3)))
+    (None, 3)
+    """
+    here = about(found, None)
+    if not found.sizes.get("unit") or here.n_drawn is None:
+        return here.n_selected
+    n = len(np.unique(found["unit"].to_numpy()))
+    return n if n < here.n_drawn else None
+
+
+def selection(found: xr.Dataset) -> dict[str, int]:
+    """Return as an attribute how many of the units drawn are left, if some are not."""
+    n = n_selected(found)
+    return {} if n is None else attributes(n_selected=n)
+
+
 def is_first_unit(outcomes: xr.Dataset) -> bool | None:
     """Return whether the outcomes of the first unit are those that were measured; None
     if that unit is not among them.

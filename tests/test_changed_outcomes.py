@@ -19,7 +19,14 @@ ARMS = {
 ORACLE = cg.zoo.oracle("gata1_like")
 
 
-def outcomes(assignment="crossover", store=None) -> xr.Dataset:
+GRADED = cg.FunctionPredictor(
+    lambda x: x[:, 0, 20:24] @ [1, 2, 3, 4.0] * x[:, 2].sum(1) * 0.1,
+    tasks=["y"],
+    scale="n",
+)
+
+
+def outcomes(assignment="crossover", network=ORACLE, store=None) -> xr.Dataset:
     design = cg.Design(
         null=cg.Uniform(length=41),
         arms=ARMS,
@@ -27,11 +34,54 @@ def outcomes(assignment="crossover", store=None) -> xr.Dataset:
         contrasts="none",
         assignment=assignment,
     )
-    return cg.run(design, ORACLE, rng=0, store=store, progress=False)
+    return cg.run(design, network, rng=0, store=store, progress=False)
 
 
 def scale_of(changed: xr.Dataset) -> str:
     return cg.contrast(changed, control="none").attrs["contrast_scale"]
+
+
+@pytest.mark.parametrize("assignment", ["crossover", "parallel"])
+@pytest.mark.parametrize(
+    "kept", [slice(7, None), slice(20), np.flatnonzero(np.arange(60) % 3)]
+)
+def test_units_that_were_left_out_are_a_selection_of_those_drawn(
+    assignment, kept
+) -> None:
+    drawn = outcomes(assignment, GRADED)
+    some = drawn.isel(unit=kept)
+    of = f"{some.sizes['unit']} of the 60 drawn"
+
+    def texts(of: xr.Dataset) -> list[str]:
+        effects = cg.contrast(of, control="placebo")
+        decided = cg.decide(cg.estimate(effects), rope=(-0.1, 0.1))
+        found = [of, decided, cg.analyze(of, rope=0)]
+        if assignment == "crossover":
+            found.append(cg.moderation(effects))
+        methods = cg.report(decided, as_="methods")
+        return [*(cg.report(x, notes=True) for x in found), methods]
+
+    for text in texts(some):
+        assert of in " ".join(text.split())
+    for text in texts(drawn):
+        assert "selection" not in text
+
+
+def test_a_trial_that_its_rule_stopped_is_no_selection() -> None:
+    design = cg.Design(
+        null=cg.Uniform(length=41), arms=ARMS, n_units=2000, contrasts="placebo"
+    )
+    rule = cg.Decided(rope=0, control="placebo")
+    found = cg.run(design, GRADED, rng=0, until=rule, progress=False)
+    n = found.sizes["unit"]
+    assert n < 2000
+
+    def told(of: xr.Dataset) -> str:
+        return cg.report(cg.estimate(cg.contrast(of, control="placebo")), notes=True)
+
+    assert "selection" not in told(found)
+    # a prefix that no rule chose is one
+    assert f"99 of the {n} drawn" in " ".join(told(found.isel(unit=slice(99))).split())
 
 
 def doubled(found: xr.Dataset) -> xr.Dataset:

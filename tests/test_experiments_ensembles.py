@@ -73,7 +73,7 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
         {"motifs": ["UGCAUG", "AGCAUG", "GGCUGG"], "n_placebos": 40, "n_units": 80},
     ),
     "motif_screen": (
-        [{"RBFOX1": "TGCATG", "SP1": "GGGCGGG"}, cg.Uniform(length=41)],
+        [cg.Uniform(length=41), {"RBFOX1": "TGCATG", "SP1": "GGGCGGG"}],
         {"n_placebos": 40, "n_units": 80},
     ),
     "motif_mutagenesis": ([RNA], {"motif": "GCUGG"}),

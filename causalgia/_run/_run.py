@@ -382,7 +382,7 @@ def _run_until(
         else f"ended at the {most:,} units there are"
     )
     sentence = f"{where}, look {len(looks)}: {last.words}"
-    attrs = attributes(until=until.stored_text(), stopped=sentence) | {
+    attrs = attributes(until=until.stored_text(), stopped=sentence, n_drawn=n) | {
         f"until_{name}": x for name, x in last.record.attrs.items()
     }
     return annotate(outcomes.assign(trajectory.data_vars).assign_attrs(attrs))

@@ -92,6 +92,7 @@ from causalgia.numerics.row_blocks import (
     in_memory,
     sums_in_random_groups,
 )
+from causalgia.outcome_values import selection
 from causalgia.schema import annotate, check_dataset, validate
 from causalgia.types import Array, Codes
 
@@ -680,7 +681,7 @@ def _labeled(
     estimates = EffectTable(
         {name: (dims, values) for name, values in columns.items()} | of_effects,
         coords,
-        dict(effects.attrs) | chosen | attrs,
+        dict(effects.attrs) | selection(effects) | chosen | attrs,
     )
     return with_floor(as_result(estimates, "estimates"), effects)
 

@@ -19,6 +19,7 @@ from causalgia.effect_table import (
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
 from causalgia.errors import DataError, printable, quoted
 from causalgia.inputs import format_share, parse_json
+from causalgia.outcome_values import n_selected
 from causalgia.schema import keeps_effects, validate
 from causalgia.tell.effect_rows import (
     Row,
@@ -179,9 +180,29 @@ def real_sequences(attrs: Mapping[Any, Any]) -> str:
     return f"{n:,} real sequences{length}{of}{each}"
 
 
+def selection_text(found: xr.Dataset) -> str:
+    """Return "a selection: 128 of the 250 drawn" where units were left out after the
+    draw.
+    """
+    n = n_selected(found)
+    if n is None:
+        return ""
+    return f"a selection: {n:,} of the {about(found).n_drawn:,} drawn"
+
+
+def part_of_draw(found: xr.Dataset) -> str:
+    """Return the selection in parentheses; empty where all units are there."""
+    text = selection_text(found)
+    return text and f" ({text})"
+
+
 def part_used(estimates: xr.Dataset) -> str:
-    """Return " (20 used)" where units descend from a part of the sequences."""
+    """Return " (20 used)" where units descend from a part of the sequences, or of the
+    draw.
+    """
     here = about(estimates, None)
+    if part := part_of_draw(estimates):
+        return part
     if here.null_kind not in _FROM_PARENTS or "n_units" not in estimates:
         return ""
     by_parent = here.cluster == "parent" and "n_clusters" in estimates
@@ -193,16 +214,24 @@ def part_used(estimates: xr.Dataset) -> str:
 
 
 def count_clause(estimates: xr.Dataset) -> str | None:
+    """Return "5,000 units in 500 clusters (parent)", and of how many drawn they are a
+    selection; None where the number is not known.
+    """
+    clause = units_clause(estimates)
+    return clause and ", ".join(filter(None, [clause, selection_text(estimates)]))
+
+
+def units_clause(estimates: xr.Dataset) -> str | None:
     """Return "5,000 units in 500 clusters (parent)", None where the number is not
     known.
     """
     if "n_units" not in estimates:
         return None
     clause = _counted(estimates["n_units"].to_numpy(), "unit")
-    if not is_clustered(estimates):
-        return clause
-    clusters = _counted(estimates["n_clusters"].to_numpy(), "cluster")
-    return f"{clause} in {clusters} ({about(estimates).cluster})"
+    if is_clustered(estimates):
+        clusters = _counted(estimates["n_clusters"].to_numpy(), "cluster")
+        clause += f" in {clusters} ({about(estimates).cluster})"
+    return clause
 
 
 def is_clustered(estimates: xr.Dataset) -> bool:
@@ -330,7 +359,7 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
     facts = {
         "trial": about(attrs, None).name,
         "population": about(attrs, None).null,
-        "units": f"{n_units:,}{assignment}",
+        "units": f"{n_units:,}{part_of_draw(outcomes)}{assignment}",
         "kept": (
             "effects alone" if "ice" in outcomes else "moments of the effects alone"
         )

@@ -21,12 +21,14 @@ from causalgia.notes import Said, as_said, notes_of
 from causalgia.tell._trial_report import (
     count_clause,
     is_clustered,
+    part_of_draw,
     part_used,
     population_text,
     quote_if_spaced,
     real_sequences,
     shape_lines,
     task_contrast_text,
+    units_clause,
     versus,
 )
 from causalgia.tell.effect_rows import placebo_count
@@ -330,14 +332,14 @@ def _population(effects: xr.Dataset) -> str:
         if n == rows * (here.null_draws or 1):
             return f"on {of}{f', {n:,} units' * (rows != here.null_sequences)}"
         if rows == here.null_sequences and here.null_draws == 1:
-            return f"on {n:,} of {of}"
+            return f"on {n:,} of {of}{part_of_draw(effects)}"
     counted = n is not None and not is_clustered(effects) and not real
     if counted and here.null and here.null_kind and target == "population":
         both = " in the two arms" if here.assignment == "parallel" else ""
         return f"on {n:,} {here.null}{part_used(effects)}{both}"
-    words = population_text(effects)[2:]
     if target not in TARGET_MEANINGS or (not here.null and target == "population"):
-        words = ""
+        return count
+    words, count = population_text(effects)[2:], units_clause(effects) or ""
     return "; ".join(part for part in (words, count) if part)
 
 

@@ -26,6 +26,7 @@ from causalgia.inputs import (
 from causalgia.notes import Said, notes_of
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.schema import validate
+from causalgia.tell._trial_report import part_of_draw, selection_text
 from causalgia.tell.answer_sentences import in_words
 from causalgia.tell.answers import (
     LETTERS_SHOWN,
@@ -465,6 +466,7 @@ def moderation_parts(
         [*names, *spread]
         for (names, _), (*_, spread) in zip(_cells(found, "sd"), cells, strict=True)
     ]
+    selection = selection_text(found)
     named = found["reference"].to_numpy().ravel() if "reference" in found else ()
     references = [cut(str(name)) for name in dict.fromkeys(named) if name]
     columns = [*dims, "sd", f"{level} interval", "5 %", "95 %", *shares]
@@ -488,6 +490,7 @@ def moderation_parts(
             if "unbounded" in found and bool(found["unbounded"].any())
             else "",
             "Above, below: shares of units beyond the region." if shares else "",
+            selection and f"{selection[0].upper()}{selection[1:]}.",
         ],
         every_row=every_row,
         requested=requested,
@@ -641,6 +644,7 @@ def _foot_of_tilt(found: xr.Dataset, *, leaves: bool) -> list[str]:
     first, last = found["shift"].to_numpy()[[0, -1]]
     scale = known.contrast_scale or known.scale
     of = f"{f' on {scale}' if scale else ''}{f' over {known.null}' if known.null else ''}"
+    of += part_of_draw(found)
     stated = (found["rope_lower"] < found["rope_upper"]).any()
     region = f"against {region_in_words(found)}" if stated else "of direction alone"
     return [

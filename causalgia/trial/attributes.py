@@ -133,6 +133,7 @@ def trial_attributes(
     return {
         **optional,
         "assignment": design.assignment,
+        "n_drawn": design.n_units,
         "scale": predictor.scale,
         **design.drawn.attributes(),
         "null_fingerprint": design.null.fingerprint,
