@@ -63,7 +63,7 @@ from causalgia._audit.rules import (
     OF_RULE,
     Rule,
     Sites,
-    further_runs,
+    confirmed_runs,
     moderators_of,
     occurrences,
     rules_of,
@@ -235,7 +235,7 @@ class Audit:
         between them in the largest run of gaps, ``n_gaps`` of which were asked;
         ``anywhere``, whether at nearly all gaps; ``tested``, its interaction on shuffles
         of the testing sequences; ``interaction, lower, upper, p`` on those of the reserved
-        ones, and of ``further`` runs that have a sign there, the largest first. Where a
+        ones, and of ``further`` runs that have a sign there, the largest first (JSON). Where a
         period explains most of the curve the row is a wave over these gaps: ``period``,
         ``phase``, the gap of its first peak, and ``length`` over which it falls to 1/e
         (infinite: it does not), and the interaction is its amplitude at the first gap;
@@ -1310,7 +1310,7 @@ class _Work:
                         "n_gaps": rule.n_gaps,
                         "task": rule.task,
                         "tested": rule.size,
-                        "further": further_runs(
+                        "further": confirmed_runs(
                             [
                                 judged(effects.sel(contrast=[one.label]), region)
                                 .isel(contrast=0)

@@ -4,8 +4,9 @@ their sites carry, sites that act.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -104,8 +105,16 @@ def gap_in_words(row: Any) -> str:
     return f"at nearly all gaps of {gaps}" if row["anywhere"] else f"{gaps} apart"
 
 
-def further_gaps(row: Any) -> list[tuple[int, int]]:
-    """Return the first and last gap of each smaller run of a rule."""
-    runs = str(row["further"]).split("; ") if row["further"] else []
-    ends = [run.split(":")[0].split(" to ") for run in runs]
-    return [(int(of[0]), int(of[-1])) for of in ends]
+class FurtherRun(NamedTuple):
+    """A smaller run of gaps of a rule, with its interaction."""
+
+    gap_from: int
+    gap_to: int
+    interaction: float
+    lower: float
+    upper: float
+
+
+def further_runs(row: Any) -> list[FurtherRun]:
+    """Return the smaller runs of a rule, the largest first."""
+    return [FurtherRun(*run) for run in json.loads(row["further"] or "[]")]

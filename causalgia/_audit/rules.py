@@ -4,7 +4,7 @@ the effects of sites, and tested at every gap, order and strand.
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia._audit.candidates import Candidate
+from causalgia._audit.named import FurtherRun, further_runs
 from causalgia._moderation import moderation
 from causalgia.choices import DIRECTIONS
 from causalgia.design import NullModel
@@ -142,7 +143,6 @@ OF_RULE = (
     *("period", "phase", "length"),
 )
 """Columns of a rule in tables, with ``n_gaps, task``."""
-_FURTHER = re.compile(r"(\d+)(?: to (\d+))?: (\S+) \[[^]]*\]")
 
 
 def rule_of(row: Mapping[Any, Any]) -> Rule:
@@ -152,32 +152,30 @@ def rule_of(row: Mapping[Any, Any]) -> Rule:
     further = [
         replace(
             rule,
-            gap_from=int(first),
-            gap_to=int(last or first),
-            n_gaps=len(
-                [gap for gap in GAPS if int(first) <= gap <= int(last or first)]
-            ),
-            size=float(size),
+            gap_from=run.gap_from,
+            gap_to=run.gap_to,
+            n_gaps=sum(run.gap_from <= gap <= run.gap_to for gap in GAPS),
+            size=run.interaction,
             anywhere=False,
         )
-        for first, last, size in _FURTHER.findall(row["further"])
+        for run in further_runs(row)
     ]
     return replace(rule, further=tuple(further))
 
 
-def further_runs(decided: Sequence[xr.Dataset], rule: Rule) -> str:
-    """Return the further runs of a rule in words, each with its interaction, the largest
+def confirmed_runs(decided: Sequence[xr.Dataset], rule: Rule) -> str:
+    """Return the further runs of a rule as JSON, each with its interaction, the largest
     first, up to the first that has no direction, or another sign than it was found with.
     """
-    said = []
+    runs = list[FurtherRun]()
     of = {one.label: one for one in rule.further}
     for row in decided:
         one, size = of[str(row["contrast"].item())], row["ace"].item()
         if row["verdict"].item() not in DIRECTIONS or size * one.size < 0:
             break
-        ends = ", ".join(f"{row[end].item():.3g}" for end in ("lower", "upper"))
-        said.append(f"{one.gaps}: {size:+.3g} [{ends}]")
-    return "; ".join(said)
+        ends = row["lower"].item(), row["upper"].item()
+        runs.append(FurtherRun(one.gap_from, one.gap_to, size, *ends))
+    return json.dumps(runs) if runs else ""
 
 
 def moderators_of(

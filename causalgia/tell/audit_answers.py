@@ -16,6 +16,7 @@ from causalgia._audit.named import (
     SAID,
     beyond_elsewhere,
     confirmed_motifs,
+    further_runs,
     gap_in_words,
     n_with_sites,
     of_read,
@@ -457,7 +458,8 @@ def _beside_sum(row: Any, motifs: pd.DataFrame) -> str:
     at all gaps.
     """
     size = float(row["interaction"])
-    if np.isfinite(row["period"]) or f": {'-' if size > 0 else '+'}" in row["further"]:
+    signs = [run.interaction * size for run in further_runs(row)]
+    if np.isfinite(row["period"]) or min(signs, default=0.0) < 0:
         return ""
     if all(one * size < 0 for one in _alone(motifs, row)):
         verb = "lower" if size > 0 else "raise"
@@ -495,8 +497,11 @@ def _interactions(rows: pd.DataFrame) -> str:
 
 def further_in_words(row: Any) -> str:
     """Return the smaller runs of a rule, in brackets."""
-    runs = str(row["further"]).split("; ") if row["further"] else []
-    said = [" bp ".join(run.split(": ")) for run in runs[:_NAMED]]
+    runs, said = further_runs(row), list[str]()
+    for run in runs[:_NAMED]:
+        gaps = " to ".join(map(str, sorted({run.gap_from, run.gap_to})))
+        ends = f"[{run.lower:.3g}, {run.upper:.3g}]"
+        said.append(f"{gaps} bp {run.interaction:+.3g} {ends}")
     return f" ({in_list(said, n=len(runs))})" if said else ""
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from causalgia._audit.named import (
     confirmed_motifs,
-    further_gaps,
+    further_runs,
     gap_in_words,
     of_read,
 )
@@ -297,7 +297,10 @@ def _gap_picture(found: Pictured, rows: pd.DataFrame) -> Picture | None:
     made = gap_plot(
         settings,
         own,
-        [(int(row["gap_from"]), int(row["gap_to"])), *further_gaps(row)],
+        [
+            (int(row["gap_from"]), int(row["gap_to"])),
+            *((run.gap_from, run.gap_to) for run in further_runs(row)),
+        ],
         f"interaction{f', {scale}' if scale else ''}",
     )
     return drawn(made, f"interaction of {row['arrangement']} by gap")
