@@ -14,8 +14,9 @@ from causalgia.design import Embed, NullModel
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.experiment import Entry, Experiment
-from causalgia.experiments.kit.shapes import GROUP, draw_shapes, read_shapes
+from causalgia.experiments.kit.shapes import draw_shapes, read_shapes
 from causalgia.experiments.kit.sites import as_site
+from causalgia.experiments.kit.stated import GROUP
 from causalgia.experiments.kit.trial import ROPE, Trial, Weights, strands_of
 from causalgia.experiments.kit.unasked import gaps_of_pairs
 from causalgia.ropes import RopeLike

@@ -13,7 +13,8 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments._copies import EXCESS
 from causalgia.experiments.kit.answer import Reading
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
-from causalgia.experiments.kit.shapes import GROUP, Clauses, draw_shapes, read_shapes
+from causalgia.experiments.kit.shapes import Clauses, draw_shapes, read_shapes
+from causalgia.experiments.kit.stated import GROUP
 from causalgia.experiments.kit.tile_contexts import (
     Strand,
     TileContext,

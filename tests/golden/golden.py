@@ -630,7 +630,7 @@ def catalogue(zoo, folder):
             n_units=n,
         ),
         "motif_screen": lambda: X("motif_screen")(
-            {"a": motif, "b": other, "d": "CACGTG"}, null, n_placebos=40, n_units=n
+            null, {"a": motif, "b": other, "d": "CACGTG"}, n_placebos=40, n_units=n
         ),
         "composition": lambda: X("composition")(null, motif, n_units=n),
         "hairpin": lambda: X("hairpin")(null, motif[:5], n_units=n),

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.estimation._helical_phase import Periodic, follows, periodic
-from causalgia.experiments.kit.shapes import GROUP
-from causalgia.experiments.kit.stated import Shape
+from causalgia.experiments.kit.stated import GROUP, Shape
 from causalgia.types import Array
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from causalgia.choices import DIRECTIONS, INSIDE
-from causalgia.experiments.kit.stated import NAMED_SHARE, Shape
+from causalgia.experiments.kit.curves import told
+from causalgia.experiments.kit.stated import GROUP, NAMED_SHARE, Shape
 from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.notes import Statement
 from causalgia.types import Mask
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from causalgia.experiments.kit.experiment import TrialResults
     from causalgia.tell.figures.axes import Axes
 
-GROUP = "arrangement"
-"""Label of rows that are one curve each."""
 Clauses: TypeAlias = tuple[tuple[Any, ...], ...]
 
 
@@ -136,7 +135,6 @@ def read_shapes(
     between what else its decisions state.
     """
     from causalgia.experiments.kit.answer import Reading
-    from causalgia.experiments.kit.curves import told
 
     entry, states = found.experiment.entry, list[Statement]()
     waves: list[tuple[tuple[str, str | None], Shape]] = []

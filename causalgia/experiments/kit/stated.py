@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+GROUP = "arrangement"
+"""Label of rows that are one curve each."""
 KINDS = {
     "place": "place",
     "tile": "place",
