@@ -146,17 +146,16 @@ def two_conditions(folder, n: int = 12):
 
 
 class TestSeveralConditions:
-    def test_columns_of_several_cell_types_by_their_table(self, tmp_path):
+    def test_columns_of_several_cell_types_by_their_names(self, tmp_path):
         path = tmp_path / "counts.tsv"
-        path.write_text("Barcode\tOligo\tp\tr1\tr2\nACGTAC\ta\t9\t5\t6\n")
+        columns = "Barcode\tOligo\tplasmid\tK562_RNA_1\tHepG2_RNA_1"
+        path.write_text(f"{columns}\nACGTAC\ta\t9\t5\t6\n")
         side = pd.DataFrame({"oligo_name": ["a"], "element": ["u"], "arm": ["x"]})
-        types = {"p": "DNA", "r1": "K562", "r2": "HepG2"}
-        both = cg.mpra.read_counts(path, side_table=side, conditions=types)
-        assert both["condition"].to_series().to_dict() == {"r1": "K562", "r2": "HepG2"}
+        both = cg.mpra.read_counts(path, side_table=side)
+        of = {"K562_1": "K562", "HepG2_1": "HepG2"}
+        assert both["condition"].to_series().to_dict() == of
         assert both["dna"].values.tolist() == [9]
-        counts = cg.mpra.read_counts(
-            path, side_table=side, conditions=types, replicates=["r2"]
-        )
+        counts = cg.mpra.read_counts(path, side_table=side, replicates=["HepG2_1"])
         assert counts["rna"].values.tolist() == [[6]]
         assert "condition" not in counts
 

@@ -1,6 +1,5 @@
 """Counts and side tables in the layouts of other pipelines, written as these write them:
-MPRAsnakeflow 28f8e0c, MPRAmodel 49ea47b with MPRAcount's tables, BCalm d64a21a, MPRAflow
-87d8b4c.
+MPRAsnakeflow 28f8e0c, BCalm d64a21a, MPRAflow 87d8b4c.
 """
 
 from __future__ import annotations
@@ -98,15 +97,9 @@ class TestBarcodes:
         assert is_whole(read(tmp_path, quoted))
 
     @pytest.mark.parametrize("header", [PLAIN, BCALM], ids=["IGVF", "BCalm"])
-    def test_in_lower_case_and_with_the_suffix_of_10x(self, tmp_path, header):
-        text = wide(header, barcodes=[one.lower() + "-1" for one in BARCODES])
-        counts = read(tmp_path, text)
-        assert is_whole(counts)
-
-    @pytest.mark.parametrize("header", [PLAIN, BCALM], ids=["IGVF", "BCalm"])
-    def test_with_commas_between_thousands(self, tmp_path, header):
-        text = wide(header).replace("\t20\t", "\t1,020\t", 1)
-        assert 1020 in read(tmp_path, text)["rna"].values
+    def test_in_lower_case(self, tmp_path, header):
+        text = wide(header, barcodes=[one.lower() for one in BARCODES])
+        assert is_whole(read(tmp_path, text))
 
 
 class TestSums:
@@ -126,47 +119,6 @@ class TestSums:
         text = "Oligo,DNA_1,RNA_1,DNA_2,RNA_2\na,100,200,110,190\nb,300,200,310,290\n"
         counts = read(tmp_path, text)
         assert counts["rna"].values.tolist() == [[200, 190], [200, 290]]
-
-
-class TestMpraModel:
-    HEADER = "Barcode\tOligo\tError\tCIGAR\tMD\tAln_Start:Stop"
-    SAMPLES = ("plasmid_r1", "plasmid_r2", "K562_r1", "K562_r2", "HepG2_r1")
-    CONDITIONS = "".join(f"{one}\t{one[:-3]}\n" for one in SAMPLES).replace(
-        "\tplasmid", "\tDNA"
-    )
-
-    def text(self) -> str:
-        rows = [
-            f"{barcode}\t{oligo}\t0\t200M\t200\t1_200\t{i + 3}\t{i + 4}\t9\t8\t{7 * i}"
-            for i, (barcode, oligo) in enumerate(zip(BARCODES, OLIGOS, strict=True))
-        ]
-        return "\n".join([self.HEADER + "\t" + "\t".join(self.SAMPLES), *rows]) + "\n"
-
-    def test_with_its_condition_table(self, tmp_path):
-        conditions = write(tmp_path, "conditions.txt", self.CONDITIONS)
-        counts = read(
-            tmp_path,
-            self.text(),
-            conditions=conditions,
-            replicates=["K562_r1", "K562_r2"],
-        )
-        assert counts["dna"].values.tolist() == [7, 9, 11, 13]
-        assert counts["rna"].values.tolist() == [[9, 8]] * 4
-
-    def test_attributes_are_a_side_table(self, tmp_path):
-        side = write(
-            tmp_path,
-            "attributes.txt",
-            "ID\tSNP\tchr\tsnp_pos\tref_allele\talt_allele\tallele\twindow\tstrand\t"
-            "start\tstop\tproject\n"
-            "a\trs1\t1\t9\tA\tG\tref\tcenter\tfwd\t1\t2\tUKBB\n"
-            "b\trs1\t1\t9\tA\tG\talt\tcenter\tfwd\t1\t2\tUKBB\n"
-            "n\tNA\t1\tNA\tNA\tNA\tNA\tNA\trev\t1\t2\tnegCtrl\n",
-        )
-        counts = read(tmp_path, wide(PLAIN) + "ACACACAC\tn\t1\t2\t3\t4\n", side=side)
-        assert counts["element"].values.tolist() == ["rs1_center_fwd"] * 2 + ["n"]
-        assert counts["arm"].values.tolist() == ["ref", "alt", "negCtrl"]
-        assert counts["group"].values.tolist() == ["test", "test", "negative"]
 
 
 class TestFilesOfReplicates:

@@ -83,16 +83,12 @@ class Reading:
     assignment
         Table of barcodes and their oligos, if the counts do not name oligos; or
         MPRAflow's variants.txt, to be given as --design as well.
-    conditions
-        Table that says of each column whether it is DNA, or its cell type, if names do
-        not show it (MPRAmodel).
     drop_unknown
         Leave out oligos that the design lacks.
     """
 
     replicates: str | None = None
     assignment: Path | None = None
-    conditions: Path | None = None
     drop_unknown: bool = False
 
     def read(self, files: Sequence[str], design: Path) -> xr.Dataset:
@@ -123,7 +119,6 @@ class Reading:
             side_table=mpra.read_library(design) if design.is_dir() else design,
             replicates=_names(self.replicates),
             assignment=self.assignment,
-            conditions=self.conditions,
             drop_unknown=self.drop_unknown,
         )
 

@@ -69,18 +69,6 @@ def test_barcodes_with_names_of_rows(tmp_path):
     np.testing.assert_array_equal(counts["rna"].to_numpy(), READS[:, 1::2])
 
 
-def test_conditions_with_a_header(tmp_path):
-    (tmp_path / "cond.tsv").write_text("\tcondition\np1\tDNA\nk1\tK562\nk2\tK562\n")
-    text = "Barcode\tOligo\tp1\tk1\tk2\nACGT\to1\t9\t8\t7\nCCGT\to2\t9\t8\t7\n"
-    (tmp_path / "d.tsv").write_text(text)
-    side = SIDE.iloc[:2]
-    conditions = tmp_path / "cond.tsv"
-    counts = cg.mpra.read_counts(
-        tmp_path / "d.tsv", side_table=side, conditions=conditions
-    )
-    assert counts["rna"].to_numpy().tolist() == [[8, 7], [8, 7]]
-
-
 def _as_r(table, *, row_names=True, sep=" ", corner=""):
     """Return a table as write.table and write.csv write it."""
     lines = [corner + sep.join(f'"{name}"' for name in table.columns)]

@@ -61,7 +61,6 @@ def read_counts(
     side_table: _Table | xr.Dataset,
     replicates: Sequence[str] | None = None,
     assignment: _Table | None = None,
-    conditions: _Table | Mapping[str, str] | None = None,
     drop_unknown: bool = False,
 ) -> xr.Dataset:
     r"""Read barcode counts, or sums of oligos, and the side table of their oligos.
@@ -77,7 +76,6 @@ def read_counts(
     - IGVF ``reporter_experiment``, a sum an oligo: ``replicate oligo_name``, and
       ``dna_counts rna_counts``;
     - sums of oligos: ``oligo_name``, and ``dna_count_<rep> rna_count_<rep>``;
-    - MPRAmodel, with `conditions`: ``Barcode Oligo plasmid_r1 K562_r1`` ...;
     - MPRAflow, a file a replicate, with `assignment`: three columns without a header;
     - an experiment file, ``condition replicate`` and ``counts``, or ``dna`` and
       ``rna``, which name files from its folder on;
@@ -85,8 +83,7 @@ def read_counts(
       ``{"dna": file, "rna": file}``.
 
     ``gDNA``, ``pDNA``, ``plasmid`` and ``input`` are DNA, ``cDNA``, ``mRNA`` and
-    ``output`` RNA. Lines that begin with ``#``, names of rows and columns of text are
-    left out.
+    ``output`` RNA. Names of rows and columns of text are left out.
 
     MPRAflow's ``variants.txt`` of a saturation mutagenesis (a barcode, and the variants
     that it carries) is both `assignment` and `side_table`: the region is one element,
@@ -101,9 +98,8 @@ def read_counts(
         replicates are named by what differs between the names of the files. Or a
         mapping of conditions to tables, or to lists of them; or of replicates to tables
         of one replicate each. An empty cell (or ``NA``)
-        is a missing count, not 0; in a long table absent rows are empty. Numbers may
-        have commas between thousands; barcodes may be in lower case, or end in 10x
-        Genomics' ``-1``.
+        is a missing count, not 0; in a long table absent rows are empty. Barcodes may
+        be in lower case.
     side_table
         Columns ``oligo_name element arm`` and optionally ``group``: a path, a
         DataFrame, or the ordered library, whose contrasts the counts then carry. Oligos
@@ -111,8 +107,8 @@ def read_counts(
         accepted: IGVF's ``reporter_sequence_design``, whose variants are elements in
         the arms ``ref`` and ``alt``, and whose controls are in ``positive`` and
         ``negative`` (white space in names becomes ``_``, as in counts); BCalm's map of
-        variants, ``ID REF ALT``; MPRAmodel's attributes; and MPRAsnakeflow's
-        ``labels.tsv``, oligo and label, of which each oligo is its own element.
+        variants, ``ID REF ALT``; and MPRAsnakeflow's ``labels.tsv``, oligo and label,
+        of which each oligo is its own element.
     replicates
         Replicates to read, by their names in the Dataset; None: all. Names that differ
         in more than a number (``K562_1, K562_2, HepG2_1``) are of several conditions,
@@ -120,10 +116,6 @@ def read_counts(
     assignment
         Table of barcodes and their oligos, if the counts do not name oligos. Barcodes
         that it lacks are left out.
-    conditions
-        Column of the counts -> ``DNA``, or the condition (cell type) of its RNA, if
-        columns do not say so: MPRAmodel's condition table, or a mapping. Its DNA
-        columns are one plasmid pool, and summed.
     drop_unknown
         Whether rows of oligos that the side table lacks are left out, instead of an
         error.
@@ -169,13 +161,12 @@ def read_counts(
     (['rest', 'stim'], ['rest', 'stim'])
     """
     side = as_side_table(side_table)
-    named = None if conditions is None else _read_conditions(conditions)
     files = [one for found in _files(path) for one in _of_experiment(found)]
     of_barcodes = None if assignment is None else _read_assignment(assignment)
     details: dict[str, None] = {}
     parts, pools, is_sums = [], [], False
     for one in files:
-        table = _read_one(one, named)
+        table = _read_one(one)
         details |= dict.fromkeys(table.details)
         is_sums |= "barcode" not in table.cells
         cells = _with_oligos(table.cells, table.where, of_barcodes, details)
@@ -186,7 +177,7 @@ def read_counts(
     parts = _of_files(parts, files)
     rows = pd.concat(parts) if len(parts) > 1 else parts[0]
     where = comma_list(map(str, files))
-    rows = _with_conditions(rows, replicates, named, where)
+    rows = _with_conditions(rows, replicates, where)
     if not is_sums:
         rows["barcode"] = _unique_barcodes(rows, details)
     same_dna = len(files) > 1 and len({one.dna for one in files} - {None}) == 1
@@ -302,11 +293,9 @@ def _is_count(cells: pd.Series[Any]) -> bool:
     return bool(cells.str.strip().str.isdigit().any())
 
 
-def _read_one(source: _Source, conditions: Mapping[str, str] | None) -> CountTable:
+def _read_one(source: _Source) -> CountTable:
     if source.both is not None:
-        return count_table(read_frame(source.both), conditions=conditions)
-    if conditions is not None:
-        raise DataError(f"{source}: conditions= is about columns of one file")
+        return count_table(read_frame(source.both))
     dna, rna = (
         count_table(read_frame(one), kind=kind)
         for kind, one in (("dna", source.dna), ("rna", source.rna))
@@ -480,7 +469,6 @@ def _known_rows(
 def _with_conditions(
     rows: pd.DataFrame,
     chosen: Sequence[str] | None,
-    conditions: Mapping[str, str] | None,
     where: str,
 ) -> pd.DataFrame:
     """Return the rows of the chosen replicates, whose names are unique, with their
@@ -503,9 +491,7 @@ def _with_conditions(
         names = names.set_index("replicate").loc[wanted].reset_index()
         rows = rows[rows["replicate"].isin(wanted)]
     of = dict(zip(names["replicate"], names["condition"], strict=True))
-    if conditions is not None:
-        of = {name: conditions.get(name, "") for name in of}
-    elif chosen is None and not any(of.values()):
+    if chosen is None and not any(of.values()):
         of = _kinds(of)
     if len({*of.values()}) > 1 and "" in of.values():
         raise DataError(
@@ -538,40 +524,6 @@ def _kinds(names: Iterable[str]) -> dict[str, str]:
         if len(found) == len(alike) and max(found) - min(found) >= len(found):
             kinds |= {name: name for name in alike}
     return kinds
-
-
-def _read_conditions(conditions: _Table | Mapping[str, str]) -> dict[str, str]:
-    """Return column -> ``"DNA"`` or the condition that its RNA is of.
-
-    Examples
-    --------
-    >>> _read_conditions({"plasmid_r1": "dna", "K562_r1": "K562"})
-    {'plasmid_r1': 'DNA', 'K562_r1': 'K562'}
-    """
-    pairs: list[Any]
-    if isinstance(conditions, Mapping):
-        pairs = list(conditions.items())
-    elif isinstance(conditions, pd.DataFrame):
-        pairs = conditions.astype(str).to_numpy().tolist()
-    else:
-        lines = read_table_text(Path(conditions)).splitlines()
-        pairs = [re.split("[\t,; ]", line.replace('"', "")) for line in lines]
-    if any(len(pair) != 2 for pair in pairs):
-        raise DataError(
-            "conditions= has two columns: a column, and DNA or its condition"
-        )
-    known = {
-        str(name): "DNA" if str(of).strip().upper() == "DNA" else str(of).strip()
-        for name, of in pairs
-        if name != ""  # of a header, as R writes it
-    }
-    kinds = {*known.values()}
-    if "DNA" not in kinds or kinds == {"DNA"}:
-        raise DataError(
-            f"conditions=: all columns are of {comma_list(sorted(kinds))}; some are DNA "
-            "and some of a condition"
-        )
-    return known
 
 
 def _unique_barcodes(rows: pd.DataFrame, details: dict[str, None]) -> pd.Series[Any]:

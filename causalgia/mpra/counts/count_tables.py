@@ -7,7 +7,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,9 +29,8 @@ ROLES = {
     "oligo": "oligo(_?name|_id)?|name|label|id|seq_id",
     "replicate": "replicate|rep",
     "condition": "condition|cell_(type|line)",
-    # of MPRAcount's alignments and of MPRAnalyze, and what is derived from counts
-    "annotation": r"error|cigar|md|aln_start:stop|sequence|(dna|rna)_?norm.*"
-    r"|log2_?(fold_?change)?|ratio|log2fc",
+    # what is derived from counts
+    "annotation": r"sequence|(dna|rna)_?norm.*|log2_?(fold_?change)?|ratio|log2fc",
     "n_bc": "n_(obs_)?bc",
     "dna": rf"(?!.*{_RNA}).*{_DNA}.*",
     "rna": rf"(?!.*{_DNA}).*{_RNA}.*",
@@ -53,8 +51,6 @@ _REPLICATE_WORD = re.compile(
 #: columns of MPRAnalyze's matrix of barcodes: ``DNA_X_1_12``, ``MT.1.0012``
 _OF_ONE_BARCODE = re.compile(r"(.*[._])?[0-9]+[._][0-9]+")
 _BARCODE = re.compile(r"[ACGTN]{4,}(-[0-9]+)?", re.IGNORECASE)
-_LETTERS = r"([ACGTN]+)(-[0-9]+)?"
-_THOUSANDS = r"[0-9]{1,3}(,[0-9]{3})+"
 _EMPTY = ("", "NA")
 _SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}
 _UNKNOWN = pd.CategoricalDtype([""])
@@ -138,8 +134,8 @@ def read_table_text(path: Path) -> str:
 def read_frame(path: Path, text: str | None = None, *, labels: bool = False) -> Frame:
     """Return the cells of a table whose separator is that of its header.
 
-    Lines of comments (``#``), and names of rows as R and pandas write them, are left
-    out; a header is absent where the first line has a barcode and no name of a column.
+    Names of rows as R and pandas write them are left out; a header is absent where the
+    first line has a barcode and no name of a column.
 
     Parameters
     ----------
@@ -156,11 +152,10 @@ def read_frame(path: Path, text: str | None = None, *, labels: bool = False) -> 
         If the table has no row, or a line another number of cells than the header.
     """
     text = read_table_text(path) if text is None else text
-    text, above = _without_comments_above(text)
     first = re.sub('"[^"]*"', "", text.partition("\n")[0])
     separator = next((one for one in _SEPARATORS if one in first), "\t")
     try:
-        head, sizes, lines, skipped = _line_sizes(text, separator)
+        head, sizes, lines = _line_sizes(text, separator)
     except csv.Error as error:
         raise DataError(f"{path}: a quotation mark is not closed ({error})") from error
     roles = {role_of(name) for name in head}
@@ -181,7 +176,7 @@ def read_frame(path: Path, text: str | None = None, *, labels: bool = False) -> 
             header=None,
             names=range(n + row_names),
             index_col=False,
-            skiprows=[*range(lines[0] - 1), *skipped],
+            skiprows=int(lines[0]) - 1,
             skip_blank_lines=False,
             dtype=str,
             na_filter=False,
@@ -195,17 +190,17 @@ def read_frame(path: Path, text: str | None = None, *, labels: bool = False) -> 
     if wrong.size:
         i = int(wrong[0])
         raise DataError(
-            f"{path}, line {lines[i] + above}: {sizes[i]} cells under a header of {n}; "
+            f"{path}, line {lines[i]}: {sizes[i]} cells under a header of {n}; "
             "an empty cell keeps its separator, at the end of a line too"
         )
     head = [""] * row_names + head
-    cells.index = pd.Index(lines + above)
+    cells.index = pd.Index(lines)
     details = [] if separator == "\t" else [f"{_SEPARATORS[separator]} between cells"]
     if not header:
         return Frame(cells, str(path), details)
     twice = next((name for name in head if head.count(name) > 1), None)
     if twice is not None:
-        raise DataError(f"{path}, line {above + 1}: column {quoted(twice)} twice")
+        raise DataError(f"{path}, line 1: column {quoted(twice)} twice")
     cells.columns = pd.Index(head)
     if head[0] == "":
         if unnamed and not cells[""].str.isdigit().all():
@@ -215,41 +210,21 @@ def read_frame(path: Path, text: str | None = None, *, labels: bool = False) -> 
     return Frame(cells, str(path), details)
 
 
-def _line_sizes(text: str, separator: str) -> tuple[list[str], Ints, Ints, list[int]]:
-    """Return the cells of the header, the number of cells of each row and its line, and
-    the places of lines of comments.
-    """
+def _line_sizes(text: str, separator: str) -> tuple[list[str], Ints, Ints]:
+    """Return the cells of the header, the number of cells of each row and its line."""
     found = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     head = [name.strip() for name in next(found, [""])]
-    if '"' not in text and "\n#" not in text:
+    if '"' not in text:
         letters = np.frombuffer(text.encode(), np.uint8)
         ends = np.append(np.flatnonzero(letters == ord("\n")), len(letters))
         before = np.searchsorted(np.flatnonzero(letters == ord(separator)), ends)
-        return head, np.diff(before) + 1, np.arange(2, len(ends) + 1), []
+        return head, np.diff(before) + 1, np.arange(2, len(ends) + 1)
     sizes, lines, end = [], [], found.line_num
-    skipped: list[int] = []
     for row in found:
-        if row and row[0].startswith("#") and len(row) < len(head):
-            skipped += range(end, found.line_num)
-        else:
-            sizes.append(len(row))
-            lines.append(end + 1)
+        sizes.append(len(row))
+        lines.append(end + 1)
         end = found.line_num
-    return head, np.array(sizes, np.int64), np.array(lines, np.int64), skipped
-
-
-def _without_comments_above(text: str) -> tuple[str, int]:
-    """Return a text from its header on, and the number of lines above; a header may
-    begin with ``#`` itself, which the name of a barcode or oligo in it shows.
-    """
-    start, n, above = 0, 0, ""
-    while text.startswith("#", start):
-        end = text.find("\n", start) + 1 or len(text)
-        above, start, n = text[start:end].lstrip("# "), end, n + 1
-    names = re.split("[\t,;]", above.strip())
-    if len(names) > 1 and {"barcode", "oligo"} & {role_of(name) for name in names}:
-        return above + text[start:], n - 1
-    return text[start:] if start else text, n
+    return head, np.array(sizes, np.int64), np.array(lines, np.int64)
 
 
 @dataclass
@@ -276,12 +251,7 @@ class CountTable:
     details: list[str]
 
 
-def count_table(
-    frame: Frame,
-    *,
-    kind: str | None = None,
-    conditions: Mapping[str, str] | None = None,
-) -> CountTable:
+def count_table(frame: Frame, *, kind: str | None = None) -> CountTable:
     """Return the columns of a table by their roles.
 
     Parameters
@@ -290,8 +260,6 @@ def count_table(
         The cells.
     kind
         dna or rna, of a file that holds one of them.
-    conditions
-        Column -> DNA, or the cell type of its RNA.
 
     Raises
     ------
@@ -314,12 +282,6 @@ def count_table(
             )
         if some:
             found[key] = cells[(named or some)[0]]
-    absent = [name for name in conditions or () if name not in cells]
-    if absent:
-        raise DataError(
-            f"{at}: conditions= has {quoted(absent[0])}, and there are the columns "
-            f"{comma_list(map(str, cells.columns))}"
-        )
     counts, unused = {}, []
     numbers = {}
     for name, role in roles.items():
@@ -327,10 +289,7 @@ def count_table(
             unused += [name] * (found[role].name != name)
             continue
         place: tuple[str, str] | None = None
-        if conditions is not None:
-            if name in conditions:
-                place = "dna" if conditions[name] == "DNA" else "rna", name
-        elif role in _KINDS or (kind is not None and role is None):
+        if role in _KINDS or (kind is not None and role is None):
             place = _KINDS.get(str(role), str(kind)), replicate_of(name)
         if role == "n_bc" and "barcode" not in found:
             found["n_bc"] = as_counts(cells[name], name, frame.where)
@@ -338,7 +297,7 @@ def count_table(
         if place is None and role not in _NO_COUNTS and _is_whole(cells[name]):
             raise DataError(
                 f"{at}: column {quoted(name)} is neither DNA nor RNA by its name; leave "
-                "it out, or say in conditions= what it is"
+                "it out, or name it so"
             )
         if place is None or (kind is not None and place[0] != kind):
             unused.append(name)
@@ -354,7 +313,7 @@ def count_table(
         found["barcode"] = clean_barcodes(found["barcode"], frame)
     details = [*frame.details]
     details += [f"{comma_list(map(quoted, unused))} not used"] * bool(unused)
-    pooled = {name for name in counts if conditions or roles[name] == "dna_pool"}
+    pooled = {name for name in counts if roles[name] == "dna_pool"}
     pooled |= {name for name in counts if re.search("(?i)pdna|plasmid", name)}
     return CountTable(
         pd.DataFrame(found | numbers, index=cells.index),
@@ -387,8 +346,7 @@ def _is_whole(cells: pd.Series[Any]) -> bool:
 
 
 def as_counts(cells: pd.Series[Any], name: str, where: str) -> pd.Series[Any]:
-    """Return counts as numbers, NaN where empty; thousands may have commas between
-    them.
+    """Return counts as numbers, NaN where empty.
 
     Raises
     ------
@@ -397,15 +355,13 @@ def as_counts(cells: pd.Series[Any], name: str, where: str) -> pd.Series[Any]:
 
     Examples
     --------
-    >>> as_counts(pd.Series(["1,024", "NA", "7"]), "rna", "counts.tsv").tolist()
-    [1024.0, nan, 7.0]
+    >>> as_counts(pd.Series(["24", "NA", "7"]), "rna", "counts.tsv").tolist()
+    [24.0, nan, 7.0]
     """
     places, known = pd.factorize(cells)  # few counts are different ones
     text = pd.Series(known, dtype=str).str.strip()
     empty = text.isin(_EMPTY)
-    commas = text.str.fullmatch(_THOUSANDS)
-    text = text.mask(commas, text.str.replace(",", "")).mask(empty)
-    numbers = pd.to_numeric(text, errors="coerce").astype(np.float64)
+    numbers = pd.to_numeric(text.mask(empty), errors="coerce").astype(np.float64)
     wrong = ~empty & ~((numbers >= 0) & (numbers % 1 == 0) & (numbers < MOST_READS))
     if wrong.any():
         i = int(np.argmax(wrong.to_numpy()[places]))
@@ -417,38 +373,24 @@ def as_counts(cells: pd.Series[Any], name: str, where: str) -> pd.Series[Any]:
 
 
 def clean_barcodes(barcodes: pd.Series[Any], frame: Frame) -> pd.Series[Any]:
-    """Return barcodes in upper case, without the ``-1`` of 10x Genomics; numbers or
-    names in place of letters as they are.
+    """Return barcodes in upper case; numbers or names in place of letters as they are.
 
     Raises
     ------
     DataError
-        If some have other letters than ACGTN, or they end in the numbers of several
-        samples.
+        If some have other letters than ACGTN.
     """
     upper = barcodes.str.upper()
-    if not upper.str.fullmatch("[ACGTN]+").all():
-        parts = upper.str.extract(f"^{_LETTERS}$")
-        wrong = parts[0].isna()
-        if wrong.all() and barcodes.str.contains("[0-9]").all():
+    wrong = ~upper.str.fullmatch("[ACGTN]+")
+    if wrong.any():
+        suffixed = upper.str.fullmatch("[ACGTN]+-[0-9]+")
+        if wrong.all() and barcodes.str.contains("[0-9]").all() and not suffixed.any():
             return barcodes
-        if wrong.any():
-            i = int(wrong.to_numpy().argmax())
-            raise DataError(
-                f"{frame.where}, line {barcodes.index[i]}: barcode "
-                f"{quoted(barcodes.iloc[i])} is not of "
-                "the letters A, C, G, T (or N)"
-            )
-        wells = parts[1].fillna("").unique()
-        if len(wells) > 1:
-            n = int((parts[1].fillna("") == wells[0]).sum())
-            raise DataError(
-                f"{frame.where}: {n:,} of {len(parts):,} barcodes end in {wells[0]!r} and "
-                f"others in {wells[1]!r}, which number samples (10x Genomics); give a "
-                "table for each"
-            )
-        frame.details.append(f"the suffix {wells[0]} of barcodes was left out")
-        return parts[0]
+        first = wrong.idxmax()
+        raise DataError(
+            f"{frame.where}, line {first}: barcode {quoted(barcodes[first])} is not of "
+            "the letters A, C, G, T (or N)"
+        )
     if not upper.equals(barcodes):
         frame.details.append("barcodes in lower case were read as upper case")
     return upper

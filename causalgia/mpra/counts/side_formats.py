@@ -1,5 +1,5 @@
 """Side tables: element, arm and group of each oligo, as ours, IGVF's sequence design,
-BCalm's map of variants, MPRAmodel's attributes or MPRAsnakeflow's labels have them.
+BCalm's map of variants or MPRAsnakeflow's labels have them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from causalgia.schema import validate
 SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
 _OLIGO_NAMES = ("oligo_name", "oligo", "name", "coord", "oligo_id")
 #: columns of one format each, beyond which others are ignored
-_ATTRIBUTES = ("id", "snp", "allele", "project")
 _DESIGN = ("name", "category", "class", "spdi", "allele")
 _PRINTED = re.compile(r"(?P<stem>.+)\.(?P<print>[0-9a-f]{6})(?P<arm>_.+)?")
 _NEGATIVE, _POSITIVE, _CONTROL = (
@@ -110,8 +109,6 @@ def _as_columns(side: pd.DataFrame, names: list[str], where: str) -> pd.DataFram
             return _from_design(side, where)
         if has >= {"id", "ref", "alt"}:
             return _from_variant_map(side, where)
-        if has >= {*_ATTRIBUTES}:
-            return _from_attributes(side, where)
     if len(names) == 2 and names[1] == "label" and names[0] in _OLIGO_NAMES:
         oligo, label = side[names[0]].astype(str), side["label"].astype(str)
         if oligo.str.fullmatch("(?i)[ACGTN]{6,}").all():
@@ -125,7 +122,7 @@ def _as_columns(side: pd.DataFrame, names: list[str], where: str) -> pd.DataFram
         raise DataError(
             f"{where} has no column {' and '.join(absent)}; its columns are oligo_name "
             "element arm and optionally group, or those of an IGVF design, BCalm (ID "
-            "REF ALT), MPRAmodel's attributes or MPRAsnakeflow's labels"
+            "REF ALT) or MPRAsnakeflow's labels"
         )
     return side if "group" in has else side.assign(group="test")
 
@@ -200,34 +197,6 @@ def _from_variant_map(side: pd.DataFrame, where: str) -> pd.DataFrame:
         for k, alt in enumerate(variants["alt"].unique()):
             rows.append((alt, element, f"alt{k + 1}" if k else "alt", "test"))
     return _table(*zip(*rows, strict=True))
-
-
-def _from_attributes(side: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return a side table from MPRAmodel's attributes: a variant with its window,
-    strand and haplotype is an element; an oligo without one is its own.
-    """
-    side = side.astype(str)
-    allele = side["allele"].str.lower()
-    plain = side["snp"].isin(["NA", ""]) | allele.isin(["na", ""])
-    arm = allele.map({"ref": "ref", "alt": "alt", "a": "ref", "b": "alt"})
-    wrong = arm.isna() & ~plain
-    if wrong.any():
-        i = int(wrong.to_numpy().argmax())
-        raise DataError(
-            f"{where}, row {i + 1}: allele of oligo {quoted(side['id'].iloc[i])} is "
-            f"{quoted(side['allele'].iloc[i])}; it is ref or alt, or NA"
-        )
-    element = side["snp"]
-    for name in ("window", "strand", "haplotype"):
-        if name in side:
-            element = element + ("_" + side[name]).where(side[name] != "NA", "")
-    group = _groups(side["project"].where(side["project"] != "NA", "test"), where)
-    return _table(
-        side["id"],
-        element.where(~plain, side["id"]),
-        arm.where(~plain, side["project"]),
-        group,
-    )
 
 
 def _from_design(side: pd.DataFrame, where: str) -> pd.DataFrame:
