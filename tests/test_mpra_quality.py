@@ -136,4 +136,16 @@ def test_the_command_prints_the_page(tmp_path):
     side.to_csv(tmp_path / "arms.tsv", sep="\t")
     asked = ("mpra", "quality", path, "--design", tmp_path / "arms.tsv")
     said = call(*asked).stdout
-    assert said.strip() == str(cg.report(cg.mpra.quality(counts))).strip()
+    read = cg.mpra.read_counts(path, side_table=tmp_path / "arms.tsv")
+    assert said.strip() == str(cg.report(cg.mpra.quality(read))).strip()
+
+
+def test_no_design_is_needed(tmp_path):
+    counts = counted(*drawn(USUAL, np.random.default_rng(4)))
+    path = cg.mpra.to_igvf(counts, tmp_path / "c.tsv", "reporter_experiment_barcode")
+    first, *_ = str(cg.report(cg.mpra.quality(counts))).splitlines()
+    assert call("mpra", "quality", path).stdout.startswith(first)
+    activities = cg.mpra.activity(cg.mpra.read_counts(path))["activity"].to_series()
+    own = cg.mpra.activity(counts)["activity"].to_series()
+    np.testing.assert_allclose(activities[own.index], own, atol=1e-12)
+    assert call("mpra", "activity", path).exit_code == 0

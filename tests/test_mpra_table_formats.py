@@ -121,6 +121,75 @@ class TestSums:
         assert counts["rna"].values.tolist() == [[200, 190], [200, 290]]
 
 
+LETTERS = ["ACGTACGTAA", "ACGTACGTCC"]
+OF_SEQUENCES = SIDE.assign(oligo_name=LETTERS)
+SUMS = "{}\tDNA_1\tRNA_1\tDNA_2\tRNA_2\n{}\t10\t20\t12\t15\n{}\t7\t9\t20\t30\n"
+
+
+class TestColumnsUnderAnyName:
+    """The names of public tables: what a column holds says what it is."""
+
+    @pytest.mark.parametrize("name", ["SNP", "CRE", "variant_id", "Tile ID", "element"])
+    def test_the_column_of_text_is_the_oligo(self, tmp_path, name):
+        counts = read(tmp_path, SUMS.format(name, "a", "b"))
+        assert counts["oligo"].values.tolist() == ["a", "b"]
+        assert counts["rna"].values.tolist() == [[20, 15], [9, 30]]
+        assert f"'{name}' read as the oligo" in counts.attrs["table_format"]
+
+    @pytest.mark.parametrize("name", ["seq", "sequence", "insert"])
+    def test_letters_are_the_oligos_of_sums(self, tmp_path, name):
+        counts = read(tmp_path, SUMS.format(name, *LETTERS), side=OF_SEQUENCES)
+        assert counts["oligo"].values.tolist() == LETTERS
+
+    def test_columns_of_text_that_do_not_tell_rows_apart_are_no_oligos(self, tmp_path):
+        text = SUMS.format("chr\tSNP\tclass", "X\ta\tnew", "X\tb\tnew")
+        assert read(tmp_path, text)["oligo"].values.tolist() == ["a", "b"]
+
+    @pytest.mark.parametrize(
+        "keys", ["barcode\tSNP", "tag_seq\toligo_name", "bc7\tCRE"]
+    )
+    def test_letters_are_the_barcodes_of_oligos_with_several(self, tmp_path, keys):
+        text = wide(PLAIN.replace("barcode\toligo_name", keys))
+        assert is_whole(read(tmp_path, text))
+
+    def test_letters_are_the_barcodes_of_an_assignment(self, tmp_path):
+        text = wide(PLAIN.replace("barcode", "tag_seq"))
+        text = "\n".join(
+            line.replace("\ta", "").replace("\tb", "") for line in text.split("\n")
+        )
+        text = text.replace("\toligo_name", "")
+        pairs = pd.DataFrame({"barcode": BARCODES, "oligo": OLIGOS})
+        assert is_whole(read(tmp_path, text, assignment=pairs))
+
+    def test_the_side_table_too(self, tmp_path):
+        side = SIDE.rename(columns={"oligo_name": "SNP"}).assign(chr="chr1")
+        assert is_whole(read(tmp_path, wide(PLAIN), side=side))
+
+    def test_without_a_side_table_each_oligo_is_an_element(self, tmp_path):
+        counts = read(tmp_path, wide(PLAIN), side=None)
+        assert counts["element"].values.tolist() == ["a", "b"]
+
+
+class TestPlasmidPools:
+    @pytest.mark.parametrize(
+        ("dna", "rna"),
+        [
+            (["DNA1", "DNA2"], ["RNA1", "RNA2", "RNA3"]),
+            (["plasmid_1", "plasmid_2"], ["RNA_1", "RNA_2", "RNA_3"]),
+            (["Input1", "Input2", "Input3"], ["Output1", "Output2"]),
+            (["DNA_a", "DNA_b"], ["RNA_1", "RNA_2", "RNA_3"]),
+        ],
+    )
+    def test_dna_that_pairs_with_no_rna_is_summed_and_said(self, tmp_path, dna, rna):
+        reads = np.arange(1, 1 + 2 * len(dna + rna)).reshape(2, -1)
+        table = pd.DataFrame(reads, columns=dna + rna).assign(oligo=["a", "b"])
+        table.to_csv(tmp_path / "sums.tsv", sep="\t", index=False)
+        counts = cg.mpra.read_counts(tmp_path / "sums.tsv", side_table=SIDE)
+        assert counts["dna"].values.tolist() == table[dna].sum(axis=1).tolist()
+        assert counts["rna"].values.tolist() == table[rna].values.tolist()
+        assert "summed to one pool" in counts.attrs["table_format"]
+
+
 class TestFilesOfReplicates:
     def files(self, folder: Path, header: str = "") -> dict[str, Path]:
         found = {}

@@ -91,7 +91,7 @@ class Reading:
     assignment: Path | None = None
     drop_unknown: bool = False
 
-    def read(self, files: Sequence[str], design: Path) -> xr.Dataset:
+    def read(self, files: Sequence[str], design: Path | None) -> xr.Dataset:
         """Return the counts of some files, FILE, or NAME=FILE of a replicate or condition.
 
         Raises
@@ -116,7 +116,9 @@ class Reading:
             )
         return mpra.read_counts(
             plain or {name: of if of[1:] else of[0] for name, of in named.items()},
-            side_table=mpra.read_library(design) if design.is_dir() else design,
+            side_table=mpra.read_library(design)
+            if design is not None and design.is_dir()
+            else design,
             replicates=_names(self.replicates),
             assignment=self.assignment,
             drop_unknown=self.drop_unknown,
@@ -316,7 +318,10 @@ def power(
 
 
 def quality(
-    *counts: str, design: Path, reading: Reading = Reading(), all_rows: All = False
+    *counts: str,
+    design: Path | None = None,
+    reading: Reading = Reading(),
+    all_rows: All = False,
 ) -> None:
     """Check counts for nine faults: depth, copies, swaps, shifts, ceilings, counts that
     were counted twice, truncation, jackpots, misassigned barcodes.
@@ -330,6 +335,7 @@ def quality(
         NAME=FILE.
     design
         Folder of `mpra design`, or the side table: oligo_name element arm group.
+        Without it each oligo is an element.
     all_rows
         Print a line for each column and pair.
     """
@@ -502,7 +508,7 @@ def analyze(
 
 def activity(
     *counts: str,
-    design: Path,
+    design: Path | None = None,
     out: Path | None = None,
     reading: Reading = Reading(),
     above: float | None = None,
@@ -528,6 +534,7 @@ def activity(
         NAME=FILE.
     design
         Folder of `mpra design`, or the side table: oligo_name element arm group.
+        Without it each oligo is an element.
     out
         Folder for the table of all oligos; created if missing.
     above

@@ -15,6 +15,7 @@ from causalgia.errors import DataError, quoted
 from causalgia.inputs import format_p
 from causalgia.notes import notes_of
 from causalgia.tell.answers import AnswerParts, short_answer
+from causalgia.tell.count_answers import table_format
 from causalgia.tell.table_formats import percent
 from causalgia.tell.verdict_sentences import truncation_sentence
 
@@ -109,6 +110,7 @@ def activity_parts(
         foot=[
             f"Activity: mean log2(RNA/DNA){these}over barcodes and replicates.",
             *foot,
+            *(f"Counts: {one}." for one in table_format(found)),
         ],
         notes=notes_of(found),
         requested=requested,

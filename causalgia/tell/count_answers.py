@@ -103,6 +103,7 @@ def quality_parts(
         lines,
         words=["check", "where", "fault", "the value is of"],
         letters=_LETTERS,
+        foot=[f"Counts: {one}." for one in table_format(quality)],
         requested=requested,
         every_row=every or len(lines) <= len(names),
         pointers={"noted": ""},
@@ -160,7 +161,7 @@ def describe_counts(counts: xr.Dataset) -> str:
     lines = [f"{what} of {_plural(n_oligos, 'oligo')} in {n_replicates}"]
     if n_oligos < sizes["oligo"]:
         lines[0] += f"; {_plural(sizes['oligo'] - n_oligos, 'oligo')} more without any"
-    lines += [f"  {one}" for one in _format_in_words(counts)]
+    lines += [f"  {one}" for one in table_format(counts)]
     return "\n".join([*lines, *map(_filter_line, _filters(counts))])
 
 
@@ -186,7 +187,7 @@ def counts_in_words(counts: xr.Dataset) -> str:
     ]
     if unseen := int((size == 0).sum()):
         parts.append(f"{unseen:,} of {len(size):,} oligos have none")
-    parts += _format_in_words(counts)
+    parts += table_format(counts)
     for rule in _filters(counts):
         if lost := sum(rule["barcodes"].values()):
             name = f"{rule['rule']} {rule['value']:g}"
@@ -212,9 +213,9 @@ def _filters(counts: xr.Dataset) -> list[dict[str, Any]]:
     return list(parse_json(about(counts, "[]").filters, DataError, source=source))
 
 
-def _format_in_words(counts: xr.Dataset) -> list[str]:
+def table_format(found: xr.Dataset) -> list[str]:
     """Return what the table of counts was read as, if it was one."""
-    return [about(counts).table_format] if has(counts).table_format else []
+    return [about(found).table_format] if has(found).table_format else []
 
 
 def _filter_line(rule: dict[str, Any]) -> str:

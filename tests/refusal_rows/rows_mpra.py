@@ -98,6 +98,18 @@ TABLES = {
     "a barcode of other letters": (changed("GGG", "GXG"), "line 4"),
     "a replicate without RNA": (changed("dna_count_2", "dna_count_3"), "rna"),
     "a column that is no count": (changed("rna_count_2", "gc"), "gc"),
+    "two columns that may be oligos": (
+        "SNP\talias\tDNA_1\tRNA_1\na\tc\t1\t2\nb\td\t1\t2\n",
+        "alias",
+    ),
+    "columns that are no counts": (
+        "total\ttotal_0\tletters\n9\t4\tACGTAC\n7\t1\tACGTAA\n",
+        "'total', 'total_0'",
+    ),
+    "more replicates of DNA than of RNA": (
+        f"{HEADER.replace('rna_count_1', 'dna_count_3')}AAA\ta\t10\t20\t12\t7\n",
+        "DNA and no RNA",
+    ),
     "a column twice": (changed("dna_count_2", "dna_count_1"), "dna_count_1"),
     "a replicate twice": (changed("dna_count_2", "dna_counts_1"), "dna"),
     "no row": (HEADER, "counts.tsv"),

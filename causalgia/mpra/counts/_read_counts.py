@@ -58,7 +58,7 @@ _ENDS = re.compile(r"(\.(gz|tsv|csv|txt|tab))+$", re.IGNORECASE)
 def read_counts(
     path: _File | Sequence[_File] | Mapping[str, _File | Sequence[_File]],
     *,
-    side_table: _Table | xr.Dataset,
+    side_table: _Table | xr.Dataset | None = None,
     replicates: Sequence[str] | None = None,
     assignment: _Table | None = None,
     drop_unknown: bool = False,
@@ -83,7 +83,10 @@ def read_counts(
       ``{"dna": file, "rna": file}``.
 
     ``gDNA``, ``pDNA``, ``plasmid`` and ``input`` are DNA, ``cDNA``, ``mRNA`` and
-    ``output`` RNA. Names of rows and columns of text are left out.
+    ``output`` RNA. Where no column is called so, the oligo is the column of text that
+    is no barcode; of sums, the one whose texts are all different. Columns of DNA that
+    pair with no RNA, or with some of it, are one pool, and summed. Names of rows and
+    other columns of text are left out.
 
     MPRAflow's ``variants.txt`` of a saturation mutagenesis (a barcode, and the variants
     that it carries) is both `assignment` and `side_table`: the region is one element,
@@ -103,7 +106,7 @@ def read_counts(
     side_table
         Columns ``oligo_name element arm`` and optionally ``group``: a path, a
         DataFrame, or the ordered library, whose contrasts the counts then carry. Oligos
-        without counts are left out. Also
+        without counts are left out. None: each oligo is an element. Also
         accepted: IGVF's ``reporter_sequence_design``, whose variants are elements in
         the arms ``ref`` and ``alt``, and whose controls are in ``positive`` and
         ``negative`` (white space in names becomes ``_``, as in counts); BCalm's map of
@@ -134,7 +137,7 @@ def read_counts(
     Raises
     ------
     DataError
-        If the table has no rows, a column of whole numbers that is neither DNA nor RNA,
+        If the table has no rows, columns of whole numbers that are neither DNA nor RNA,
         several that may be the barcode or oligo, lines of another number of cells, a
         barcode twice or of two oligos, or with letters other than ACGTN, an oligo that
         the side table lacks, a replicate without its DNA or RNA, or a cell that is
@@ -160,18 +163,21 @@ def read_counts(
     >>> both["replicate"].values.tolist(), both["condition"].values.tolist()
     (['rest', 'stim'], ['rest', 'stim'])
     """
-    side = as_side_table(side_table)
+    side = None if side_table is None else as_side_table(side_table)
     files = [one for found in _files(path) for one in _of_experiment(found)]
     of_barcodes = None if assignment is None else _read_assignment(assignment)
     details: dict[str, None] = {}
     parts, pools, is_sums = [], [], False
     for one in files:
-        table = _read_one(one)
+        table = _read_one(one, assigned=of_barcodes is not None)
         details |= dict.fromkeys(table.details)
         is_sums |= "barcode" not in table.cells
         cells = _with_oligos(table.cells, table.where, of_barcodes, details)
-        table.cells = _known_rows(cells, table.where, side, drop_unknown, details)
+        if side is not None:
+            cells = _known_rows(cells, table.where, side, drop_unknown, details)
+        table.cells = cells
         rows, pool = long_counts(table)
+        details |= dict.fromkeys(table.details)
         parts.append(rows)
         pools.append(pool)
     parts = _of_files(parts, files)
@@ -180,6 +186,10 @@ def read_counts(
     rows = _with_conditions(rows, replicates, where)
     if not is_sums:
         rows["barcode"] = _unique_barcodes(rows, details)
+    if side is None:
+        names = rows["oligo"].astype(str).unique()
+        side = pd.DataFrame({"oligo_name": names, "element": names, "arm": "oligo"})
+        side["group"] = "test"
     same_dna = len(files) > 1 and len({one.dna for one in files} - {None}) == 1
     counts = _as_dataset(rows, side, all(pools) or same_dna, details, where)
     if of_barcodes is not None and of_barcodes.variants is not None:
@@ -293,11 +303,11 @@ def _is_count(cells: pd.Series[Any]) -> bool:
     return bool(cells.str.strip().str.isdigit().any())
 
 
-def _read_one(source: _Source) -> CountTable:
+def _read_one(source: _Source, *, assigned: bool) -> CountTable:
     if source.both is not None:
-        return count_table(read_frame(source.both))
+        return count_table(read_frame(source.both), assigned=assigned)
     dna, rna = (
-        count_table(read_frame(one), kind=kind)
+        count_table(read_frame(one), kind=kind, assigned=assigned)
         for kind, one in (("dna", source.dna), ("rna", source.rna))
         if one is not None
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ ROLES = {
     "replicate": "replicate|rep",
     "condition": "condition|cell_(type|line)",
     # what is derived from counts
-    "annotation": r"sequence|(dna|rna)_?norm.*|log2_?(fold_?change)?|ratio|log2fc",
+    "annotation": r"(dna|rna)_?norm.*|log2_?(fold_?change)?|ratio|log2fc",
     "n_bc": "n_(obs_)?bc",
     "dna": rf"(?!.*{_RNA}).*{_DNA}.*",
     "rna": rf"(?!.*{_DNA}).*{_RNA}.*",
@@ -45,6 +46,7 @@ _NO_REPLICATE = (
     f"(?i){_DNA}|{_RNA}|{_POOL}|{_OUTPUT}",
     r"(?i)(?<![a-z])(?:counts?|reads?|umis?|condition|replicate)(?![a-z])",
 )
+_PLASMID = re.compile("pdna|plasmid|input", re.IGNORECASE)
 _REPLICATE_WORD = re.compile(
     r"(?<![a-z])(replicate|rep|r|bio)_?(?=[0-9])", re.IGNORECASE
 )
@@ -182,10 +184,9 @@ def read_frame(path: Path, text: str | None = None, *, labels: bool = False) -> 
             na_filter=False,
             engine="c",
         )
+    numbered = not wrong.size and bool(cells[0].str.isdigit().all())
     unnamed = not {"barcode", "oligo"} & roles
-    if row_names and not (
-        (unnamed or cells[0].str.isdigit().all()) and (cells[n] != "").all()
-    ):
+    if row_names and not ((unnamed or numbered) and (cells[n] != "").all()):
         wrong = np.array([0])
     if wrong.size:
         i = int(wrong[0])
@@ -202,11 +203,8 @@ def read_frame(path: Path, text: str | None = None, *, labels: bool = False) -> 
     if twice is not None:
         raise DataError(f"{path}, line 1: column {quoted(twice)} twice")
     cells.columns = pd.Index(head)
-    if head[0] == "":
-        if unnamed and not cells[""].str.isdigit().all():
-            cells = cells.rename(columns={"": "oligo_name"})
-        else:
-            cells = cells.drop(columns="")
+    if head[0] == "" and (numbered or not unnamed):
+        cells = cells.drop(columns="")
     return Frame(cells, str(path), details)
 
 
@@ -238,21 +236,21 @@ class CountTable:
         The columns.
     counts
         Column -> dna or rna, and its replicate.
-    pooled
-        Columns of DNA of plasmids, which are one pool unless they pair with RNA.
     where, details
         As `Frame`.
     """
 
     cells: pd.DataFrame
     counts: dict[str, tuple[str, str]]
-    pooled: set[str]
     where: str
     details: list[str]
 
 
-def count_table(frame: Frame, *, kind: str | None = None) -> CountTable:
-    """Return the columns of a table by their roles.
+def count_table(
+    frame: Frame, *, kind: str | None = None, assigned: bool = False
+) -> CountTable:
+    """Return the columns of a table by their roles, by their names; where none names
+    the barcode or the oligo, by what they hold.
 
     Parameters
     ----------
@@ -260,11 +258,13 @@ def count_table(frame: Frame, *, kind: str | None = None) -> CountTable:
         The cells.
     kind
         dna or rna, of a file that holds one of them.
+    assigned
+        Whether the oligos of barcodes are in a table of their own.
 
     Raises
     ------
     DataError
-        If two columns may have one role, a column of whole numbers has none, or a cell
+        If two columns may have one role, columns of whole numbers have none, or a cell
         is no count.
     """
     cells, at = frame.cells, f"{frame.where}, line {int(frame.cells.index[0]) - 1}"
@@ -282,7 +282,11 @@ def count_table(frame: Frame, *, kind: str | None = None) -> CountTable:
             )
         if some:
             found[key] = cells[(named or some)[0]]
-    counts, unused = {}, []
+    by_cells = _keys_by_cells(cells, roles, found, at, assigned=assigned)
+    for key, name in by_cells.items():
+        roles[name], found[key] = key, cells[name]
+        frame.details.append(f"{_named([name])} read as the {key}")
+    counts, unused, whole = {}, [], []
     numbers = {}
     for name, role in roles.items():
         if role in _KEYS:
@@ -295,15 +299,18 @@ def count_table(frame: Frame, *, kind: str | None = None) -> CountTable:
             found["n_bc"] = as_counts(cells[name], name, frame.where)
             continue
         if place is None and role not in _NO_COUNTS and _is_whole(cells[name]):
-            raise DataError(
-                f"{at}: column {quoted(name)} is neither DNA nor RNA by its name; leave "
-                "it out, or name it so"
-            )
+            whole.append(name)
         if place is None or (kind is not None and place[0] != kind):
             unused.append(name)
             continue
         counts[name] = place
         numbers[name] = as_counts(cells[name], name, frame.where)
+    if whole:
+        others = [name for name in roles if name not in whole]
+        raise DataError(
+            f"{at}: {_named(whole)}: whole numbers, neither DNA nor RNA by name; leave "
+            f"out what is no count. Beside: {_named(others)}"
+        )
     if counts and all(map(_OF_ONE_BARCODE.fullmatch, counts)) and len(counts) > 1:
         raise DataError(
             f"{at}: columns such as {quoted(next(iter(counts)))} are the barcodes of a "
@@ -312,13 +319,10 @@ def count_table(frame: Frame, *, kind: str | None = None) -> CountTable:
     if "barcode" in found:
         found["barcode"] = clean_barcodes(found["barcode"], frame)
     details = [*frame.details]
-    details += [f"{comma_list(map(quoted, unused))} not used"] * bool(unused)
-    pooled = {name for name in counts if roles[name] == "dna_pool"}
-    pooled |= {name for name in counts if re.search("(?i)pdna|plasmid", name)}
+    details += [f"{_named(unused)} not used"] * bool(unused)
     return CountTable(
         pd.DataFrame(found | numbers, index=cells.index),
         counts,
-        pooled,
         frame.where,
         details,
     )
@@ -337,6 +341,66 @@ def _with_names(frame: Frame, kind: str | None) -> pd.DataFrame:
             f"without one there are {comma_list(names)}"
         )
     return frame.cells.set_axis(names, axis=1)
+
+
+def _keys_by_cells(
+    cells: pd.DataFrame,
+    roles: dict[str, str | None],
+    found: Mapping[str, pd.Series[Any]],
+    at: str,
+    *,
+    assigned: bool,
+) -> dict[str, str]:
+    """Return the columns of barcodes and oligos where no name says them: barcodes are
+    letters, each once, where oligos have several rows; the oligo is the one other
+    column of text, of sums the one with a text for each row.
+    """
+    if "barcode" in found and ("oligo" in found or assigned):
+        return {}
+    text = [name for name in text_columns(cells) if roles[name] is None]
+    of_row = {key: found[key] for key in ("replicate", "condition") if key in found}
+
+    def once(one: pd.Series[Any]) -> bool:
+        return not pd.DataFrame(of_row | {"key": one}).duplicated().any()
+
+    keys: dict[str, str] = {}
+    if "barcode" not in found:
+        tags = [x for x in text if once(cells[x]) and _is_letters(cells[x])]
+        rest = [found["oligo"]] if "oligo" in found else []
+        rest = rest or [cells[x] for x in text if x not in tags]
+        if len(tags) == 1 and (assigned or (rest and not any(map(once, rest)))):
+            keys["barcode"] = tags[0]
+    if "oligo" not in found and not assigned:
+        some = [name for name in text if name != keys.get("barcode")]
+        if not {"barcode"} & {*keys, *found}:
+            some = [name for name in some if once(cells[name])] or some
+        if len(some) > 1:
+            raise DataError(
+                f"{at}: {_named(some)} may each be the oligo; name one of them oligo_name"
+            )
+        keys |= dict.fromkeys(["oligo"] * len(some), *some)
+    return keys
+
+
+def text_columns(cells: pd.DataFrame) -> list[str]:
+    """Return the columns of which most cells that are not empty are no numbers."""
+    found = []
+    for name in cells.columns.tolist():
+        some = pd.Series(cells[name].unique(), dtype=str)
+        some = some[~some.isin(_EMPTY)]
+        if pd.to_numeric(some, errors="coerce").isna().mean() > 0.5:
+            found.append(name)
+    return found
+
+
+def _is_letters(cells: pd.Series[Any]) -> bool:
+    return bool(cells.str.fullmatch("(?i)[ACGTN]{4,}").all())
+
+
+def _named(columns: list[str]) -> str:
+    """Return columns by name, as ``columns 'a' and 'b'``."""
+    names = comma_list(quoted(name) if name else "(no name)" for name in columns)
+    return f"column{'s' * (len(columns) > 1)} {names}"
 
 
 def _is_whole(cells: pd.Series[Any]) -> bool:
@@ -386,9 +450,9 @@ def clean_barcodes(barcodes: pd.Series[Any], frame: Frame) -> pd.Series[Any]:
         suffixed = upper.str.fullmatch("[ACGTN]+-[0-9]+")
         if wrong.all() and barcodes.str.contains("[0-9]").all() and not suffixed.any():
             return barcodes
-        first = wrong.idxmax()
+        first = barcodes[wrong].iloc[0]
         raise DataError(
-            f"{frame.where}, line {first}: barcode {quoted(barcodes[first])} is not of "
+            f"{frame.where}, line {wrong.idxmax()}: barcode {quoted(first)} is not of "
             "the letters A, C, G, T (or N)"
         )
     if not upper.equals(barcodes):
@@ -422,7 +486,7 @@ def merged(dna: CountTable, rna: CountTable) -> CountTable:
     details = [*dict.fromkeys([*dna.details, *rna.details])]
     details += [f"{n:,} barcodes are in one file of DNA or RNA alone"] * bool(n)
     both = f"{dna.where}, {rna.where}"
-    return CountTable(cells.drop(columns="in"), counts, set(), both, details)
+    return CountTable(cells.drop(columns="in"), counts, both, details)
 
 
 def long_counts(table: CountTable) -> tuple[pd.DataFrame, bool]:
@@ -434,7 +498,8 @@ def long_counts(table: CountTable) -> tuple[pd.DataFrame, bool]:
         Columns ``barcode`` and ``oligo``, ``replicate``, ``condition`` (empty where it
         is not known), ``dna`` and ``rna``; of sums ``n_bc``, where the table has it.
     bool
-        Whether one pool of DNA serves all replicates, by which plasmids are summed.
+        Whether one pool of DNA serves all replicates, to which plasmids are summed, and
+        columns of DNA that pair with no RNA, or with some of it.
 
     Raises
     ------
@@ -459,8 +524,9 @@ def long_counts(table: CountTable) -> tuple[pd.DataFrame, bool]:
         paired = {plain.get(_without_word(one), one): dna[one] for one in dna}
         dna = paired if {*paired} == {*rna} else dna
     pool = {*dna} != {*rna} and (
-        {*dna.values()} <= table.pooled
-        or (len(dna) == 1 and (len(rna) > 1 or "" in dna))
+        all(map(_PLASMID.search, dna.values()))
+        or {*dna} < {*rna}
+        or (not {*dna} & {*rna} and (len(dna) != len(rna) or "" in dna))
     )
     if not pool and (lone := {*dna} ^ {*rna}):
         has = "DNA and no RNA" if next(iter(sorted(lone))) in dna else "RNA and no DNA"
@@ -477,6 +543,10 @@ def long_counts(table: CountTable) -> tuple[pd.DataFrame, bool]:
         blank = cells[key].str.strip() == ""
         if blank.any():
             raise DataError(f"{table.where}, line {blank.idxmax()}: {key} is empty")
+    if pool and len(dna) > 1:
+        table.details.append(
+            f"{_named([*dna.values()])} were summed to one pool of DNA"
+        )
     if pool:
         pooled = cells[[*dna.values()]].sum(axis=1, min_count=1)
     keys = pd.DataFrame(

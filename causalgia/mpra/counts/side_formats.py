@@ -15,7 +15,12 @@ import xarray as xr
 
 from causalgia.errors import DataError, quoted, type_in_words
 from causalgia.inputs import from_column, parse_json
-from causalgia.mpra.counts.count_tables import plain_name, read_frame, read_table_text
+from causalgia.mpra.counts.count_tables import (
+    plain_name,
+    read_frame,
+    read_table_text,
+    text_columns,
+)
 from causalgia.mpra.counts.variant_haplotypes import (
     is_variant_file,
     side_table_of_variants,
@@ -117,14 +122,19 @@ def _as_columns(side: pd.DataFrame, names: list[str], where: str) -> pd.DataFram
                 "element and arm of an oligo"
             )
         return _table(oligo, oligo, label, _groups(label, where))
-    absent = [name for name in SIDE_COLUMNS[:3] if name not in has]
+    if has >= {"element", "arm"} and "oligo_name" not in has:
+        others = [name for name in text_columns(side) if name not in SIDE_COLUMNS]
+        unique = [name for name in others if side[name].is_unique]
+        if len(unique) == 1:
+            side = side.rename(columns={unique[0]: "oligo_name"})
+    absent = [name for name in SIDE_COLUMNS[:3] if name not in side]
     if absent:
         raise DataError(
             f"{where} has no column {' and '.join(absent)}; its columns are oligo_name "
             "element arm and optionally group, or those of an IGVF design, BCalm (ID "
             "REF ALT) or MPRAsnakeflow's labels"
         )
-    return side if "group" in has else side.assign(group="test")
+    return side if "group" in side else side.assign(group="test")
 
 
 def _table(*columns: Iterable[Any]) -> pd.DataFrame:

@@ -172,6 +172,7 @@ def activity(
         {name: ("oligo", x) for name, x in columns.items()},
         {name: counts[name][seen] for name in ("oligo", "element", "arm", "group")},
         library_attrs(counts)
+        | {key: x for key, x in counts.attrs.items() if key == "table_format"}
         | attributes(
             scale="log2(RNA/DNA)",
             ci_prob=ci_prob,
