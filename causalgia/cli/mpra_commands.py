@@ -323,8 +323,8 @@ def quality(
     reading: Reading = Reading(),
     all_rows: All = False,
 ) -> None:
-    """Check counts for nine faults: depth, copies, swaps, shifts, ceilings, counts that
-    were counted twice, truncation, jackpots, misassigned barcodes.
+    """Check counts for six faults: depth, copies, swaps, truncation, jackpots,
+    misassigned barcodes.
 
     Example:   causalgia mpra quality counts.tsv --design library
 

@@ -25,18 +25,6 @@ _SAYS = {
         "cells that are {at:.3g} times the other's: a copy",
     ),
     "swaps": ("agreement as labelled", "these columns look exchanged"),
-    "shifts": (
-        "gain of correlation some rows away",
-        "gain of correlation {at:.0f} rows away: shifted rows",
-    ),
-    "ceilings": (
-        "cells with the largest count",
-        "cells with {at:,.0f} reads or near: counts end there",
-    ),
-    "twice": (
-        "multiples among counts, or repeated rows",
-        "counts that are multiples of {at:.0f}",
-    ),
     "truncation": (
         "cells expected below the least RNA count",
         "cells under {at:.0f} RNA reads expected: left out",
@@ -50,7 +38,6 @@ _SAYS = {
         "barcodes with another oligo's activity",
     ),
 }
-_REPEATED = "barcodes with the counts of another of their oligo"
 _UNKNOWN = "this table cannot tell"
 
 
@@ -65,7 +52,7 @@ def quality_parts(
     >>> from causalgia.mpra.counts import quality
     >>> from causalgia.mpra.counts._noise_model import simulated
     >>> print(quality_parts(quality(simulated())).text())
-    None of 9 checks found a fault in 480 barcodes of 60 oligos, 3 replicates.
+    None of 6 checks found a fault in 480 barcodes of 60 oligos, 3 replicates.
     ...
     """
     check, value, threshold, found = (
@@ -123,8 +110,6 @@ def _cells(row: xr.Dataset) -> list[str]:
     name, value, at = str(row["check"].item()), row["value"].item(), row["at"].item()
     is_known = not np.isnan(value)
     what, fault = _SAYS[name]
-    if name == "twice" and np.isnan(at):
-        what = fault = _REPEATED
     says = fault.format(at=at) if row["found"].item() else what
     return [
         name,
