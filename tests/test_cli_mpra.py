@@ -1030,3 +1030,29 @@ def test_every_arm_of_an_element_is_shown(tmp_path):
     text = invoke(*asked, *options, env={"COLUMNS": "70"}).stdout
     assert all(f"\ne{i} " in text for i in range(8))
     assert "task" not in text
+
+
+def test_where_no_element_is_called_the_average_comes_first(tmp_path):
+    """Every element rises, and six barcodes that vary by 1.7 call none of them."""
+    truth = pd.DataFrame(
+        {
+            "element": np.repeat([f"e{i}" for i in range(30)], 2),
+            "arm": ["ref", "GATA1"] * 30,
+            "log2": [0.0, 0.5] * 30,
+        }
+    )
+    noise = cg.mpra.NoiseModel(sd_barcode=1.7, sd_noisiness=0.0, p_silent=0.0)
+    counts = cg.mpra.simulate(truth, n_barcodes=6, n_replicates=3, noise=noise, rng=4)
+    fitted = cg.mpra.fit(counts, control="ref")
+    decisions = cg.decide(fitted, rope=0)
+    assert (decisions["verdict"] == "undecided").all()
+    assert fitted["average_lower"].item() > 0
+    side = counts[["element", "arm"]].to_dataframe().rename_axis("oligo_name")
+    side.to_csv(tmp_path / "s.tsv", sep="\t")
+    path = cg.mpra.to_igvf(counts, tmp_path / "c.tsv", "reporter_experiment_barcode")
+    words = ("--design", tmp_path / "s.tsv", "--control", "ref", "--out", tmp_path / "o")
+    said = " ".join(invoke("mpra", "analyze", path, *map(str, words)).output.split())
+    first = said.split(". ")[0]
+    assert f"{fitted['average'].item():.2f}" in first and "above 0" in first
+    assert "none" not in first
+    assert "0 of 30" not in str(cg.report(fitted))

@@ -228,3 +228,22 @@ class TestTiling:
         )
         whole = cg.experiments.tiling(tmp_path / "g.fa", 100, 100)
         assert whole.n_units == 5
+
+
+def test_where_few_barcodes_call_none_the_largest_are_said():
+    """Wide barcodes: estimates lie above the controls, and none can be called."""
+    counts, _ = library(
+        3, n_barcodes=3, noise=cg.mpra.NoiseModel(sd_barcode=2.0, sd_noisiness=0.6)
+    )
+    found = cg.mpra.activity(counts)
+    table = found.to_dataframe().reset_index()
+    test = table[table["group"] == "test"]
+    own = table.loc[table["group"] == "negative", "activity"]
+    assert not (test["q"] <= 0.05).any()
+    said = str(cg.report(found))
+    above = [(test["activity"] > x).sum() for x in (own.quantile(0.975), own.max())]
+    for number in above:
+        assert f" {number} " in " ".join(said.split())
+    largest = test.sort_values("activity", ascending=False)["oligo"].iloc[:20]
+    rows = [line.split()[0] for line in said.split("\n\n")[1].split("\n")[1:21]]
+    assert rows == largest.tolist()

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy import special
 
 from causalgia.attributes import about
 from causalgia.errors import DataError, quoted
 from causalgia.inputs import format_p
 from causalgia.notes import notes_of
-from causalgia.tell.answers import AnswerParts, short_answer
+from causalgia.tell.answers import ROWS_SHOWN, AnswerParts, short_answer
 from causalgia.tell.count_answers import table_format
 from causalgia.tell.table_formats import percent
 from causalgia.tell.verdict_sentences import truncation_sentence
@@ -51,7 +52,9 @@ def activity_parts(
     noted: str = "notes=True",
 ) -> AnswerParts:
     """Return how many oligos are more active than the quantile of the negative controls,
-    at a false discovery rate q, and a line for each of these, or for each oligo.
+    at a false discovery rate q, and how many estimates lie above that of the controls';
+    a line for each that is called and the largest others, twenty in all, or for each
+    oligo.
 
     Examples
     --------
@@ -68,18 +71,28 @@ def activity_parts(
         compared = about(found)
         called = (table["q"] <= q).to_numpy()
         n, of = int(called.sum()), int(table["q"].notna().sum())
-        answer = (
-            f"{n:,} of {of:,} oligos {'is' if n == 1 else 'are'} more active than the "
-            f"{_bare(compared.above)} quantile of {compared.n_negative:,} negative controls "
-            f"({compared.threshold:.2f}, SE {compared.threshold_se:.2f}), q <= {_bare(q)}."
+        begin = (
+            f"{n:,} of {of:,} oligos {'is' if n == 1 else 'are'}"
+            if n
+            else f"Of {of:,} oligos none can be called"
         )
-        shown = table if every_row else table[called]
+        answer = [
+            f"{begin} more active than the {_bare(compared.above)} quantile of "
+            f"{compared.n_negative:,} negative controls ({compared.threshold:.2f}, SE "
+            f"{compared.threshold_se:.2f}), q <= {_bare(q)}.",
+            _largest_estimates(table, found, q, n),
+        ]
+        largest = table[~called & table["q"].notna()]
+        largest = largest.sort_values("activity", ascending=False, kind="stable")
+        most = max(ROWS_SHOWN - n, 0)
+        more = "" if every_row or not most else f"Below the {n:,} called: the largest."
+        shown = table if every_row else pd.concat([table[called], largest[:most]])
     else:
-        answer = (
+        answer = [
             f"Activities of {len(table):,} oligos; there are no negative controls to "
             "compare them with."
-        )
-        shown = table
+        ]
+        shown, more = table, ""
     lines = [
         [
             *(str(row[name]) for name in _WORDS),
@@ -103,7 +116,7 @@ def activity_parts(
         ]
     these = " " if str(known.null).startswith("the barcodes") else f", of {known.null} "
     return short_answer(
-        [*truncation_sentence(found.attrs), *left_out, answer],
+        [*truncation_sentence(found.attrs), *left_out, *answer],
         [heading if name == "interval" else name for name in _HEADER],
         lines,
         words=_WORDS,
@@ -115,7 +128,31 @@ def activity_parts(
         notes=notes_of(found),
         requested=requested,
         every_row=every_row,
+        more=more,
         pointers={"every": every, "noted": noted},
+    )
+
+
+def _largest_estimates(table: pd.DataFrame, found: xr.Dataset, q: float, n: int) -> str:
+    """Return how many estimates lie above a quantile of the controls' estimates and above
+    all of these, the numbers that chance gives, and what distance a call takes.
+    """
+    known = about(found)
+    test = table[table["q"].notna()]
+    own = table.loc[table["group"] == known.negative, "activity"]
+    above, top = (
+        int((test["activity"] > control).sum())
+        for control in (own.quantile(known.above), own.max())
+    )
+    chance = (1 - known.above) * len(test), len(test) / (len(own) + 1)
+    se, df = test["se"].median(), test["df"].median()
+    least = special.stdtrit(df, 1 - q * max(n, 1) / len(test))
+    return (
+        f"By estimates alone {above:,} lie above that quantile of the controls' "
+        f"({chance[0]:,.0f} by chance), and {top:,} above all controls "
+        f"({chance[1]:,.0f}). With the median SE, {se:.2f} at "
+        f"{test['n_barcodes'].median():g} barcodes, a call takes "
+        f"{least * np.hypot(se, known.threshold_se):.2f} above it."
     )
 
 

@@ -182,11 +182,13 @@ class _Summary:
     def sentence(self) -> str:
         """Return how many elements the contrast changes, and its average effect."""
         up, down, n = (int(self.number(x)) for x in ("n_up", "n_down", "n_elements"))
-        which = f" ({up:,} up, {down:,} down)" if up + down else ""
         mean = (
             f", on average by {' '.join(self.mean)} on log2" if any(self.mean) else ""
         )
         of = f"{n:,} element{'s' * (n != 1)}"
+        if not up + down:
+            return f"{cut(self.name)}{mean}: no effect of {of} is called by itself."
+        which = f" ({up:,} up, {down:,} down)"
         return f"{cut(self.name)} changes {up + down:,} of {of}{which}{mean}."
 
 
@@ -535,12 +537,14 @@ def _measured_sentences(
     if len(names) <= _ARMS_LISTED:
         found: list[str] = []
         for name in names:
-            text = _one_contrast(
-                _named(name), counts[name], n[name], ends, shown, bool(control)
-            )
-            mean = means.get(name)
+            named, given, mean = _named(name), counts[name], means.get(name)
+            begin = "" if found else than
+            if given["undecided"] and not any(given[word] for word in DIRECTIONS):
+                found.append(_none_called(begin, named, given, n[name], ends, mean))
+                continue
+            text = _one_contrast(named, given, n[name], ends, shown, bool(control))
             of = f" The average effect is {size_in_words(mean)}." if mean else ""
-            found.append(f"{'' if found else than}{text}.{of}")
+            found.append(f"{begin}{text}.{of}")
         return found
 
     def changed(name: str) -> int:
@@ -548,7 +552,10 @@ def _measured_sentences(
 
     most, least = max(names, key=changed), min(names, key=changed)
     found = [
-        f"{than}{_named(most)} changes log2 activity in {changed(most):,} of {n[most]:,} "
+        f"{than}no effect of {max(n.values()):,} elements in {len(names):,} contrasts is "
+        "called by itself."
+        if not changed(most)
+        else f"{than}{_named(most)} changes log2 activity in {changed(most):,} of {n[most]:,} "
         f"elements, the most of {len(names):,} contrasts, and {_named(least)} in "
         f"{changed(least):,}, the fewest."
     ]
@@ -557,6 +564,32 @@ def _measured_sentences(
         size = size_in_words(means[top])
         found.append(f"The largest average effect is that of {_named(top)}: {size}.")
     return found
+
+
+def _none_called(
+    begin: str,
+    name: str,
+    counts: Counter[str],
+    n: int,
+    ends: list[dict[str, float]],
+    mean: dict[str, float] | None,
+) -> str:
+    """Return the average effect of a contrast of which no element has a direction, and
+    some are undecided: few barcodes call none, whatever the effects are.
+    """
+    of, rest = f"{n:,} element{'s' * (n != 1)}", _other_verdicts(counts, n)
+    if mean is None:
+        text = f"no effect of {name} is called in {of}; {rest}."
+    else:
+        low, high = ends[0]["rope_lower"], ends[-1]["rope_upper"]
+        bound = "0" if low == high else "the region"
+        beyond = {"above": mean["lower"] > high, "below": mean["upper"] < low}
+        where = next((f"{side} {bound}" for side, is_so in beyond.items() if is_so), "")
+        text = (
+            f"the average effect of {name} on log2 activity is {size_in_words(mean)}, "
+            f"{where or 'undecided'}; of {of} by themselves, {rest}."
+        )
+    return f"{begin}{text}" if begin else f"{text[0].upper()}{text[1:]}"
 
 
 def _ends_of_regions(shown: xr.Dataset) -> list[dict[str, float]]:
@@ -601,13 +634,20 @@ def _one_contrast(
             f"{name} {f'{first} {what}'.strip()} in {k:,} {of} and "
             f"{second}{it} in {f'{other:,}' if other else 'none'}"
         )
-    rest = [
-        f"{'all' if counts[word] == n > 1 else f'{counts[word]:,}'} "
-        f"{'is' if counts[word] == 1 else 'are'} {word}"
-        for word in VERDICTS
-        if word not in DIRECTIONS and counts[word]
-    ]
-    return f"{sentence}; {in_list(rest)}" if rest else sentence
+    rest = _other_verdicts(counts, n)
+    return f"{sentence}; {rest}" if rest else sentence
+
+
+def _other_verdicts(counts: Counter[str], n: int) -> str:
+    """Return how many elements have a verdict that is no direction."""
+    return in_list(
+        [
+            f"{'all' if counts[word] == n > 1 else f'{counts[word]:,}'} "
+            f"{'is' if counts[word] == 1 else 'are'} {word}"
+            for word in VERDICTS
+            if word not in DIRECTIONS and counts[word]
+        ]
+    )
 
 
 def _called_controls(
