@@ -454,7 +454,8 @@ def analyze(
         used = [*dict.fromkeys(of_arms)] or None
         if parallel_oligos(found, used) is None:
             fitted = mpra.fit(found, control=control, **asked, **level)
-            compared = [arm for arm in known if arm in fitted["arm"]]
+            of_fit = {*fitted["arm"].to_numpy().tolist()}
+            compared = [arm for arm in known if arm in of_fit]
             used = None if "variant" in found.coords else compared
         try:
             outcomes = mpra.outcomes(found, arm_names=used)

@@ -169,6 +169,8 @@ def effects_frame(
     from causalgia.tell import tidy
 
     frame = tidy(effects, task=task or None)
+    if "measured" in effects:  # an element has a row for each contrast of its arms
+        frame = frame[frame["estimate"].notna()]
     if "group" in effects.coords and effects["group"].dims == ("contrast",):
         frame["group"] = effects["group"].to_series()[frame["term"]].to_numpy()
     where = [name for name in ("group", "position", "model") if name in frame]

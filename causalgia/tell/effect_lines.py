@@ -50,6 +50,7 @@ ROWS_OF_ANSWER = 20
 FEW_ROWS = 4
 _SHAPED = ("place", "gap", "copies", "gc_percent", "letter")
 _LEAST_OF_TASK = 8
+_MOST_BESIDE = 100
 """Columns of a terminal that a task takes beside others, at least."""
 _FEW_PLACES = 2
 _HELPERS = "helpers, each by itself:"
@@ -242,7 +243,8 @@ def chosen_lines(
 
     n_tasks = effects.sizes["task"]
     beside = None
-    if 1 < n_tasks <= max(width // _LEAST_OF_TASK, most) and "model" not in dims:
+    room = max(width // _LEAST_OF_TASK, min(most, _MOST_BESIDE))
+    if 1 < n_tasks <= room and "model" not in dims:
         lines, of = first(beside=True)
         beside = tasks_beside(
             lines, of, effects["task"].to_numpy().astype(str).tolist()

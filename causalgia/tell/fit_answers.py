@@ -48,6 +48,7 @@ _NOISE = {
 }
 _METHOD_WORDS = {"two_way": "two-way"}
 _ARMS_LISTED = 3
+_SHARES_LISTED = 12
 _FEW_READS = 10
 _OF_EFFECT = ("ace", "se", "lower", "upper")
 _OTHER_BARCODES = (
@@ -74,7 +75,8 @@ def fit_parts(
         return _parts_of_one_element(
             fit.isel(element=test), requested=requested, every=every
         )
-    found = [_Summary(fit, k) for k in range(fit.sizes["contrast"])]
+    columns = {name: fit[name].to_numpy() for name in _OF_SUMMARY if name in fit}
+    found = [_Summary(columns, k) for k in range(fit.sizes["contrast"])]
     controls = fit["control"].to_numpy().tolist() if "control" in fit.dims else []
     level = percent(float(about(fit).ci_prob))
     header = ["contrast", "elements", "up", "down", "average", f"{level} interval"]
@@ -132,19 +134,25 @@ def _first_of_fit(fit: xr.Dataset) -> list[str]:
     return [*found, f"Elements with both arms: {first_of(each, NAMES_SHOWN)}."]
 
 
+_OF_SUMMARY = (
+    *("contrast", "n_elements", "n_up", "n_down", "average", "average_lower"),
+    *("average_upper", "sd_effects", "median_se", "n_controls", "n_controls_changed"),
+)
+
+
 @dataclass(frozen=True)
 class _Summary:
-    """A contrast of a fit that has `with_summary`."""
+    """A contrast of the columns of a fit that has `with_summary`."""
 
-    fit: xr.Dataset
+    columns: dict[str, NDArray[Any]]
     at: int
 
     @property
     def name(self) -> str:
-        return str(self.fit["contrast"].to_numpy()[self.at])
+        return str(self.columns["contrast"][self.at])
 
     def number(self, name: str) -> Any:
-        return self.fit[name].to_numpy()[..., self.at]
+        return self.columns[name][..., self.at]
 
     @property
     def n_changed(self) -> int:
@@ -166,7 +174,7 @@ class _Summary:
                 self.number("n_controls"),
                 strict=True,
             )
-            if "control" in self.fit.dims
+            if "n_controls" in self.columns
             else ()
         )
         between = self.number("sd_effects")
@@ -368,12 +376,10 @@ def notes_of_fit(fit: xr.Dataset) -> list[str]:
     """Return the notes on a fit, with the cells that count as silent."""
     lines = []
     if "silent" in fit:
-        by_arm = fit["silent"].mean("element", skipna=True)
-        shares = ", ".join(
-            f"{format_share(by_arm.sel(arm=arm).item(), 1)} in {arm}"
-            for arm in by_arm["arm"].to_numpy()
-        )
-        lines.append(f"Cells counted as silent, not as weak: {shares}.")
+        by_arm = fit["silent"].mean("element", skipna=True).to_series()
+        shares = [f"{format_share(x, 1)} in {arm}" for arm, x in by_arm.items()]
+        some = first_of(shares, _SHARES_LISTED)
+        lines.append(f"Cells counted as silent, not as weak: {some}.")
     return [*lines, *(f"Note: {note}." for note in notes_of(fit))]
 
 
@@ -526,10 +532,7 @@ def _measured_sentences(
     those that change most and fewest.
     """
     names = [str(name) for name in shown["task"].to_numpy()]
-    counts = {
-        name: Counter(shown["verdict"].sel(task=name).to_numpy().astype(str).tolist())
-        for name in names
-    }
+    counts = _verdicts_of_tasks(shown)
     ends = _ends_of_regions(shown)
     control = str(about(fit, None).control or "")
     than = _compared_with(fit, control)
@@ -552,7 +555,7 @@ def _measured_sentences(
 
     most, least = max(names, key=changed), min(names, key=changed)
     found = [
-        f"{than}no effect of {max(n.values()):,} elements in {len(names):,} contrasts is "
+        f"{than}no effect of {sum(n.values()):,} in {len(names):,} contrasts is "
         "called by itself."
         if not changed(most)
         else f"{than}{_named(most)} changes log2 activity in {changed(most):,} of {n[most]:,} "
@@ -590,6 +593,14 @@ def _none_called(
             f"{where or 'undecided'}; of {of} by themselves, {rest}."
         )
     return f"{begin}{text}" if begin else f"{text[0].upper()}{text[1:]}"
+
+
+def _verdicts_of_tasks(shown: xr.Dataset) -> dict[str, Counter[str]]:
+    """Return how many contrasts have each verdict, by task."""
+    rows = shown["verdict"].transpose("task", ...).to_numpy().astype(str)
+    each = rows.reshape(len(rows), -1).tolist()
+    names = map(str, shown["task"].to_numpy())
+    return {name: Counter(row) for name, row in zip(names, each, strict=True)}
 
 
 def _ends_of_regions(shown: xr.Dataset) -> list[dict[str, float]]:
@@ -675,18 +686,19 @@ def _of_contrasts(
     """Return an answer with a line for each contrast, those that change most elements
     on top, in place of one for each element.
     """
-    names = [str(name) for name in shown["task"].to_numpy()]
-    verdicts = shown["verdict"].to_numpy().astype(str)
-    some = {*np.unique(verdicts), *DIRECTIONS}  # of a direction none is a number, too
+    counted = _verdicts_of_tasks(shown)
+    some = {*DIRECTIONS}.union(
+        *counted.values()
+    )  # none is a number of a direction, too
     words = [word for word in VERDICTS if word in some]
     level = percent(float(about(shown).ci_prob))
     lines = []
-    for name in names:
-        given = shown["verdict"].sel(task=name).to_numpy().astype(str)
-        counts = [int((given == word).sum()) for word in words]
+    for name, counts in counted.items():
         mean = format_effect(means[name]) if name in means else ("", "")
-        changed = sum(np.isin(given, DIRECTIONS))
-        lines.append((-changed, [name, *(f"{n:,}" for n in counts), *mean]))
+        changed = sum(counts[word] for word in DIRECTIONS)
+        lines.append(
+            (-changed, [name, *(f"{counts[word]:,}" for word in words), *mean])
+        )
     lines.sort(key=lambda line: line[0])
     table = short_answer(
         (),

@@ -280,17 +280,13 @@ def region_in_words(decisions: xr.Dataset) -> str:
     """
     ends, kind = "the region of each row", kind_of_region(decisions.attrs)
     if "rope_lower" in decisions:
-        n_tasks = decisions.sizes.get("task", 1)
-        of_task = {
-            str(task): _shared_region(
-                decisions.isel(task=[i]) if n_tasks > 1 else decisions
-            )
-            for i, task in enumerate(tasks_in_table(decisions))
-        }
-        if len({*of_task.values(), ""}) == 2 and all(of_task.values()):
-            ends = next(iter(of_task.values()))
-        elif n_tasks <= _FEW_TASKS and all(of_task.values()):
-            ends = ", ".join(f"{x} ({cut(task)})" for task, x in of_task.items())
+        tasks = tasks_in_table(decisions)
+        each = _region_of_tasks(decisions)
+        if len({*each}) == 1 and all(each):
+            ends = each[0]
+        elif len(tasks) <= _FEW_TASKS and all(each):
+            named = zip(each, tasks, strict=True)
+            ends = ", ".join(f"{x} ({cut(str(task))})" for x, task in named)
     here = about(decisions, None)
     if kind == "matched":
         return f"{ends} ({here.rope or 'matched variants'})"
@@ -306,12 +302,21 @@ def region_in_words(decisions: xr.Dataset) -> str:
     return ends
 
 
-def _shared_region(decisions: xr.Dataset) -> str:
-    """Return "±0.1" where all regions are alike, else empty."""
-    ends = [decisions[f"rope_{side}"].to_numpy() for side in ("lower", "upper")]
-    if any((x != x.flat[0]).any() for x in ends):
-        return ""
-    return region_of(*(float(x.flat[0]) for x in ends))
+def _region_of_tasks(decisions: xr.Dataset) -> list[str]:
+    """Return "±0.1" for each task whose regions are alike, else empty."""
+    n = decisions.sizes.get("task", 1)
+    ends = []
+    for side in ("lower", "upper"):
+        x = decisions[f"rope_{side}"]
+        values = x.transpose("task", ...).to_numpy() if "task" in x.dims else x.values
+        rows = values.reshape(n if "task" in x.dims else 1, -1)
+        ends.append(np.broadcast_to(rows, (n, rows.shape[1])))
+    alike = np.all([(x == x[:, :1]).all(axis=1) for x in ends], axis=0)
+    first = zip(*(x[:, 0].tolist() for x in ends), strict=True)
+    return [
+        region_of(*pair) if same else ""
+        for pair, same in zip(first, alike, strict=True)
+    ]
 
 
 def rule_sentence(decisions: xr.Dataset) -> str:

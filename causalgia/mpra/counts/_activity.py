@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
+from causalgia.checks import first_of
 from causalgia.errors import DataError, quoted, quoted_if_commas
 from causalgia.mpra.counts.barcodes import (
     as_arms,
@@ -169,6 +170,7 @@ def check_oligos_observed(
 
 
 Labels: TypeAlias = NDArray[np.str_]
+_ARMS_NAMED = 12
 _FITTED = "cg.mpra.average(cg.mpra.fit(counts, ...)) allows for silence"
 _SUMMED = (
     "cg.mpra.outcomes(counts, method='sums') does not shrink them where arms fall "
@@ -413,7 +415,7 @@ def _select_oligos(
     if not complete.any():
         raise DataError(
             "no element has barcodes with DNA in every replicate under every one of "
-            f"{', '.join(quoted_if_commas(names))}; arm_names= compares fewer"
+            f"{first_of(quoted_if_commas(names), _ARMS_NAMED)}; arm_names= compares fewer"
         )
     used = wide.index[complete]
     left_out = groups.drop(used).value_counts(sort=False)

@@ -70,12 +70,17 @@ def check_arms_of_one_library(
     pairs = {(int(c[0]), int(c[1])) for c in compared if len(c) == 2}
     if not pairs:
         return
-    letters, dna = _barcode_letters(counts), _dna_of_oligos(counts)
+    dna = _dna_of_oligos(counts)
+    rows = _rows_of_oligos(counts)
+    names_in = _barcode_letters(counts)
+    letters = [{*names_in[of].tolist()} - {""} for of in rows]
     for first, second in sorted(pairs):
         what = ""
         both = (oligos[:, [first, second]] >= 0).all(axis=1)
+        if not both.any():
+            continue
         one, other = oligos[both, first], oligos[both, second]
-        share, n = _shared_letters(counts, letters, one, other)
+        share, n = _shared_letters(letters, one, other)
         if n >= _LEAST_SHARED and share >= _SHARED_PART:
             what = f"{100 * share:.0f} % of their barcodes"
         elif _equal_dna([dna[o] for o in one], [dna[o] for o in other]):
@@ -86,7 +91,8 @@ def check_arms_of_one_library(
                 f"arms {names} share {what}: they are two conditions of the same oligos, "
                 "each a library of its own; cg.mpra.conditions compares conditions"
             )
-        if apart := _depths_apart(counts, one, other, len(pairs)):
+        barcodes = [np.sort(np.concatenate([rows[o] for o in x])) for x in (one, other)]
+        if apart := _depths_apart(counts, barcodes, len(pairs)):
             here, there, change, error = apart
             raise DataError(
                 f"arms {names} are libraries of their own: from replicate {here} to "
@@ -97,24 +103,24 @@ def check_arms_of_one_library(
 
 
 def _depths_apart(
-    counts: xr.Dataset, first: Ints, second: Ints, n_contrasts: int
+    counts: xr.Dataset, rows: Sequence[Ints], n_contrasts: int
 ) -> tuple[str, str, float, float] | None:
-    """Return two replicates between which the DNA of two arms changes apart, the larger
-    change over the smaller on log2, and its standard error; None where there are none.
+    """Return two replicates between which the DNA of two arms, in these rows, changes
+    apart, the larger change over the smaller on log2, and its standard error; None where
+    there are none.
     """
-    dna = counts["dna"].to_numpy().astype(np.float64)
-    if dna.ndim == 1 or dna.shape[1] < 2:
+    few = min(map(len, rows)) < _LEAST_BARCODES
+    if few or counts["dna"].ndim == 1 or counts.sizes["replicate"] < 2:
         return None
-    of = counts["oligo_index"].to_numpy()
-    observed = counts["dna_observed"].to_numpy()
-    rows = [np.isin(of, oligos) for oligos in (first, second)]
+    dna, observed = (counts[x].to_numpy() for x in ("dna", "dna_observed"))
+    dna = dna.astype(np.float64)
     names = counts["replicate"].to_numpy().astype(str)
     compared = list(combinations(range(dna.shape[1]), 2))
     clear = -special.ndtri(_RISK / (2 * len(compared) * n_contrasts))
     found = []
     for i, j in compared:
         both = observed[:, i] & observed[:, j]
-        pair = [_without_cut_cells(dna[of_arm & both][:, [i, j]]) for of_arm in rows]
+        pair = [_without_cut_cells(dna[of[both[of]]][:, [i, j]]) for of in rows]
         totals = [x.sum(axis=0) for x in pair]
         if min(map(len, pair)) < _LEAST_BARCODES or min(map(min, totals)) <= 0:
             continue
@@ -161,27 +167,23 @@ def _barcode_letters(counts: xr.Dataset) -> NDArray[np.str_]:
 
 
 def _shared_letters(
-    counts: xr.Dataset, letters: NDArray[np.str_], first: Ints, second: Ints
+    letters: Sequence[set[str]], first: Ints, second: Ints
 ) -> tuple[float, int]:
     """Return the share of the barcodes of the smaller arm that are in the other arm of
     their element, and their number.
     """
-    element = np.full(counts.sizes["oligo"], -1)
-    element[first] = np.arange(len(first))
-    arm = np.full(counts.sizes["oligo"], -1)
-    arm[first], arm[second] = 0, 1
-    element[second] = np.arange(len(second))
+    pairs = [(letters[a], letters[b]) for a, b in zip(first, second, strict=True)]
+    n = min(sum(len(a) for a, _ in pairs), sum(len(b) for _, b in pairs))
+    return (sum(len(a & b) for a, b in pairs) / n, n) if n else (0.0, 0)
+
+
+def _rows_of_oligos(counts: xr.Dataset) -> list[Ints]:
+    """Return the places of the barcodes of each oligo."""
     of = counts["oligo_index"].to_numpy()
-    named = letters != ""
-    sets = [
-        {
-            (int(e), x)
-            for e, x in zip(element[of[here]], letters[here].tolist(), strict=True)
-        }
-        for here in ((arm[of] == a) & named for a in (0, 1))
-    ]
-    n = min(map(len, sets))
-    return (len(sets[0] & sets[1]) / n, n) if n else (0.0, 0)
+    order = np.argsort(of, kind="stable")
+    return np.split(
+        order, np.searchsorted(of[order], np.arange(1, counts.sizes["oligo"]))
+    )
 
 
 def _dna_of_oligos(counts: xr.Dataset) -> list[Array]:

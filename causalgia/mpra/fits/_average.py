@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
@@ -410,8 +411,9 @@ def shared_shifts(mean: Array, weights: Array) -> tuple[Array, Array, Array]:
     R, K = mean.shape[2], len(weights)
     shift, within, df = np.zeros((K, R)), np.zeros(K), np.ones(K)
     read = np.asarray(np.isfinite(mean).all(axis=2))
-    for k, row in enumerate(weights):
-        arms = np.flatnonzero(row)
+    few = csr_array(weights)
+    each = np.split(few.indices, few.indptr[1:-1])
+    for k, (arms, row) in enumerate(zip(each, weights, strict=True)):
         whole = read[:, arms].all(axis=1)
         if (n := int(whole.sum())) < 2:
             continue

@@ -173,13 +173,18 @@ def contrast_mixtures(
     (E, len(tb), len(tr)) the probabilities of the variance pairs by element, `tails`
     the two-sided tail probabilities.
     """
-    R, K, E = z.shape[1], len(weights), len(W)
-    mean, beyond = np.full((E, K), np.nan), np.full((E, K, len(tails)), np.nan)
+    R, (E, n_contrasts) = z.shape[1], measured.shape
+    mean = np.full((E, n_contrasts), np.nan)
+    beyond = np.full((E, n_contrasts, len(tails)), np.nan)
     S, s, u, g = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R)
     # normal components of an element's contrasts: probability, means and variances
     most = len(tb) * len(tr)
-    share, at, variance = np.empty(most), np.empty((K, most)), np.empty((K, most))
+    share = np.empty(most)
     for e in range(E):
+        asked = np.flatnonzero(measured[e])
+        K = len(asked)
+        own = weights[asked]
+        at, variance = np.empty((K, most)), np.empty((K, most))
         n, total = 0, 0.0
         for i in range(len(tb)):
             begin = n
@@ -201,21 +206,21 @@ def contrast_mixtures(
                     if W[e, i, j] >= NEGLIGIBLE:
                         _, m, v = _oligo_density(q, log_det, values, u, g, tr[j])
                         for c in range(K):
-                            at[c, here] += weights[c, a] * m
-                            variance[c, here] += weights[c, a] ** 2 * v
+                            if own[c, a] != 0.0:
+                                at[c, here] += own[c, a] * m
+                                variance[c, here] += own[c, a] ** 2 * v
                         here += 1
         for j in range(n):
             share[j] /= total
         for c in range(K):
-            if not measured[e, c]:
-                continue
-            mean[e, c] = 0.0
+            place, middle = asked[c], 0.0
             for j in range(n):
-                mean[e, c] += share[j] * at[c, j]
+                middle += share[j] * at[c, j]
             for j in range(n):
-                at[c, j] -= mean[e, c]
+                at[c, j] -= middle
+            mean[e, place] = middle
             for i in range(len(tails)):
-                beyond[e, c, i] = _mixture_quantile(
+                beyond[e, place, i] = _mixture_quantile(
                     share[:n], at[c, :n], variance[c, :n], tails[i]
                 )
     return mean, beyond

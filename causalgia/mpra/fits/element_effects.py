@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -86,17 +87,35 @@ class FitRequest:
         """Elements and contrasts, (E, K)."""
         return len(self.elements), len(self.contrasts)
 
-    @property
+    @cached_property
     def measured(self) -> Mask:
         """Whether an element has every arm of a contrast, shape ``(E, K)``."""
-        lacking = (self.oligos < 0).astype(np.int64) @ (self.weights != 0).T
-        return np.asarray(lacking == 0)
+        return has_arms(self.oligos, self.few_weights)
+
+    @cached_property
+    def few_weights(self) -> csr_array:
+        """The weights of contrasts, without those of 0: of many arms most are."""
+        return csr_array(self.weights)
+
+    @property
+    def compared(self) -> list[Ints]:
+        """Places of the arms of each contrast, (K,)."""
+        W = self.few_weights
+        return np.split(W.indices.astype(np.int64), W.indptr[1:-1])
 
     @property
     def first_oligos(self) -> Ints:
         """Place of the first oligo of each element, shape ``(E,)``."""
         at = (self.oligos >= 0).argmax(axis=1)
         return np.asarray(self.oligos[np.arange(len(at)), at])
+
+
+def has_arms(oligos: Ints, weights: csr_array) -> Mask:
+    """Return whether an element, of these oligos (E, A), has every arm of a contrast, of
+    these weights (K, A); shape ``(E, K)``.
+    """
+    lacking = (weights != 0).astype(np.int64) @ (oligos < 0).astype(np.int64).T
+    return np.asarray(lacking.T == 0)
 
 
 _ONE_ARM = "an effect compares two arms; `mpra activity` estimates one"
@@ -152,17 +171,20 @@ def fit_request(
     names = list(dict.fromkeys(arm for row in weights.values() for arm in row))
     places = _oligo_by_arm(counts, names)
     places = places.where(n_barcodes(counts)[places] > 0, -1)
-    W = np.array([[row.get(a, 0.0) for a in names] for row in weights.values()])
-    lacking = (places < 0).to_numpy().astype(np.int64) @ (W != 0).T
+    W = np.zeros((len(weights), len(names)))
+    at = {arm: i for i, arm in enumerate(names)}
+    for of_contrast, row in zip(W, weights.values(), strict=True):
+        of_contrast[[at[arm] for arm in row]] = [*row.values()]
+    measured = has_arms(places.to_numpy(), csr_array(W))
     several = int((places >= 0).sum(axis=1).max()) > 1
     if not several:
         raise EstimateError(no_element_with_two(names))
-    if not (lacking == 0).any():
+    if not measured.any():
         raise EstimateError(
             "no element has barcodes with DNA under every arm of a contrast; the arms "
             f"compared are {', '.join(map(quoted, names))}"
         )
-    some = (lacking == 0).any(axis=1)
+    some = measured.any(axis=1)
     elements, oligos = (
         places.index[some].to_numpy().astype(str),
         places[some].to_numpy().astype(np.int64),
@@ -191,7 +213,7 @@ def fit_request(
     check_arms_of_one_library(
         counts,
         request.arms,
-        [np.flatnonzero(row) for row in request.weights],
+        request.compared,
         request.oligos,
     )
     return request
@@ -333,8 +355,7 @@ def _check_arms_linked(counts: xr.Dataset, request: FitRequest) -> None:
     part = connected_components(edges, directed=False)[1][request.oligos]
     # an oligo that was read in no replicate is refused, or called silent, elsewhere
     read = np.isin(request.oligos, oligo)
-    for k, row in enumerate(request.weights):
-        compared = np.flatnonzero(row)
+    for k, compared in enumerate(request.compared):
         first = part[:, compared[:1]]
         apart = (
             (part[:, compared] != first) & read[:, compared] & read[:, compared[:1]]

@@ -41,7 +41,9 @@ def level_loadings(counts: xr.Dataset, request: FitRequest) -> Array | None:
     read = n > 0
     share = read / np.maximum(read.sum(axis=1, keepdims=True), 1)
     of_arms = np.where(request.oligos[..., None] >= 0, share[request.oligos], 0.0)
-    moved = np.einsum("ear,ka->ekr", of_arms, request.weights)
+    moved = np.stack(
+        [(request.few_weights @ x).T for x in of_arms.transpose(2, 1, 0)], axis=-1
+    )
     moved[~request.measured] = 0.0
     if np.abs(moved).max() < _NEGLIGIBLE:
         return None
