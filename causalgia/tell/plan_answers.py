@@ -137,7 +137,8 @@ def power_parts(
     names = [*dims, *columns]
     kept = in_list([_counted(*x) for x in fixed.items()]) if designs else ""
     test = (
-        f"False discovery rate {about(found).q:g}"
+        f"False discovery rate {about(found).q:g} where "
+        f"{format_share(about(found).share_true)} of elements have the effect"
         if has(found).q
         else f"Two-sided test at {float(found['alpha'].max()):.3g}{_of_t(found)}"
     )

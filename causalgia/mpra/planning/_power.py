@@ -48,38 +48,46 @@ class PlannedContrast:
         Error rate of the two-sided test; None: 0.05, unless `q` is given.
     q, share_true
         Instead of `alpha`: false discovery rate of Benjamini-Hochberg, and share of
-        elements that have an effect of the planned size.
+        elements that have an effect of the planned size, on which the power depends as
+        much as on the noise.
     ci_prob
         Probability of the intervals.
 
     Raises
     ------
     EstimateError
-        If the weights do not sum to 0, or a level is no probability.
+        If the weights do not sum to 0, a level is no probability, or one of `q` and
+        `share_true` is given alone.
 
     Examples
     --------
-    >>> PlannedContrast(q=0.05).weights
+    >>> PlannedContrast(q=0.05, share_true=0.2).weights
     (-1.0, 1.0)
     """
 
     weights: tuple[float, ...] = (-1.0, 1.0)
     alpha: float | None = None
     q: float | None = None
-    share_true: float = 0.1
+    share_true: float | None = None
     ci_prob: float = 0.95
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", as_weights(self.weights))
         object.__setattr__(self, "ci_prob", as_ci_prob(self.ci_prob))
         for name in ("alpha", "q", "share_true"):
-            if (value := getattr(self, name)) is not None or name == "share_true":
+            if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, as_probability(value, name))
         if self.q is not None and self.alpha is not None:
             raise EstimateError(
                 f"alpha={quoted(self.alpha)} and q={quoted(self.q)} are two error rates "
                 "of one test; leave alpha= or q= out",
                 argument="alpha",
+            )
+        if (self.q is None) != (self.share_true is None):
+            raise EstimateError(
+                f"q={self.q} and share_true={self.share_true} go together: the power at "
+                "a false discovery rate is that of the share of elements that act",
+                argument="share_true",
             )
 
 
@@ -463,7 +471,7 @@ def _at_its_level(
     ----------
     Genovese & Wasserman (2002), doi:10.1111/1467-9868.00347.
     """
-    if contrast.q is None:
+    if contrast.q is None or contrast.share_true is None:
         alpha = xr.DataArray(0.05 if contrast.alpha is None else contrast.alpha)
         return alpha, test.power(size, alpha)
     s, q = contrast.share_true, contrast.q
