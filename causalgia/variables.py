@@ -1096,6 +1096,13 @@ SCHEMA: tuple[Variable, ...] = (
         "U",
         "condition (cell type, treatment) of the replicate, where there are several",
     ),
+    Variable(
+        "batch",
+        ("counts",),
+        (("replicate",),),
+        "U",
+        "batch of the replicate, in which an oligo has noise that its replicates share",
+    ),
     _oligo(
         "element",
         "U",

@@ -6,9 +6,11 @@ of noise.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -752,3 +754,58 @@ def test_columns_of_several_kinds_are_conditions(
     assert "condition" not in chosen  # said to be replicates
     one = cg.mpra.read_counts(path, side_table=side, replicates=names[:1])
     assert one["replicate"].values.tolist() == [names[0]]
+
+
+class TestBatches:
+    """Replicates of a batch share noise of each oligo: their sum is one measurement."""
+
+    TABLE = pd.DataFrame(
+        {"oligo_name": ["a", "b"], "element": "u", "arm": ["ref", "alt"]}
+    )
+    READS: ClassVar = {
+        f"{kind}_{r}": [10 * r + i for i in range(6)]
+        for kind in ("DNA", "RNA")
+        for r in (1, 2, 3)
+    }
+
+    def read(self, folder, batch):
+        table = pd.DataFrame(
+            {"barcode": ["AACC", "AAGG", "AATT", "CCAA", "CCGG", "CCTT"]}
+        )
+        table["oligo_name"] = [*"aaabbb"]
+        table = table.assign(**self.READS)
+        table.to_csv(folder / "counts.tsv", sep="\t", index=False)
+        return cg.mpra.read_counts(
+            folder / "counts.tsv", side_table=self.TABLE, batch=batch
+        )
+
+    def test_of_a_table_and_of_a_mapping_are_those_of_replicates(self, tmp_path):
+        of = {"1": "monday", "2": "friday", "3": "monday"}
+        rows = pd.DataFrame(of.items(), columns=["Replicate", "Batch"])
+        rows.to_csv(tmp_path / "batches.csv", index=False)
+        for batch in (of, rows, tmp_path / "batches.csv"):
+            counts = self.read(tmp_path, batch)
+            assert counts["batch"].to_series().to_dict() == of
+
+    def test_a_fit_is_that_of_their_sums(self):
+        rng = np.random.default_rng(0)
+        of = np.repeat(np.arange(80), 6)
+        side = pd.DataFrame({"oligo_name": [f"o{i}" for i in range(80)]})
+        side["element"] = np.repeat([f"e{i}" for i in range(40)], 2)
+        side["arm"] = ["ref", "alt"] * 40
+        dna, rna = rng.poisson(60, (2, len(of), 4))
+        make = functools.partial(
+            cg.mpra.counts_of,
+            barcodes=[f"b{i}" for i in range(len(of))],
+            oligos=side["oligo_name"].to_numpy()[of],
+            side_table=side,
+        )
+        days = ["x", "x", "y", "y"]
+        summed = [x[:, ::2] + x[:, 1::2] for x in (dna, rna)]
+        for first in (dna, dna[:, 0]):  # and a pool, which is not summed
+            told = cg.mpra.fit(make(first, rna, batch=days), control="ref")
+            pool = first if first.ndim == 1 else summed[0]
+            alone = cg.mpra.fit(make(pool, summed[1]), control="ref")
+            for name in ("ace", "se", "df"):
+                np.testing.assert_array_equal(told[name], alone[name])
+        assert "4 replicates in 2 batches" in str(cg.report(make(dna, rna, batch=days)))

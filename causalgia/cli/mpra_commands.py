@@ -83,12 +83,16 @@ class Reading:
     assignment
         Table of barcodes and their oligos, if the counts do not name oligos; or
         MPRAflow's variants.txt, to be given as --design as well.
+    batch
+        Table with columns replicate batch: the replicates of a batch (a transfection, a
+        day) share noise of each oligo, and are summed.
     drop_unknown
         Leave out oligos that the design lacks.
     """
 
     replicates: str | None = None
     assignment: Path | None = None
+    batch: Path | None = None
     drop_unknown: bool = False
 
     def read(self, files: Sequence[str], design: Path | None) -> xr.Dataset:
@@ -121,6 +125,7 @@ class Reading:
             else design,
             replicates=_names(self.replicates),
             assignment=self.assignment,
+            batch=self.batch,
             drop_unknown=self.drop_unknown,
         )
 
@@ -235,6 +240,7 @@ def power(
     depth: str | None = None,
     alpha: float | None = None,
     q: float | None = None,
+    share_true: float | None = None,
     noise: Noise = Noise(),  # type: ignore[valid-type]  # noqa: B008
     design: Path | None = None,
     control: str | None = None,
@@ -273,7 +279,9 @@ def power(
     alpha
         Error rate of the two-sided test; default: 0.05.
     q
-        False discovery rate, instead of --alpha.
+        False discovery rate, instead of --alpha; takes --share-true.
+    share_true
+        Share of the elements that have the effect, from 0 to 1.
     design
         The pilot's library, or side table.
     control
@@ -304,7 +312,7 @@ def power(
         n_replicates=_numbers(n_replicates, "--n-replicates"),
         n_backgrounds=_numbers(n_backgrounds, "--n-backgrounds"),
         depth=_numbers(depth, "--depth"),
-        contrast=mpra.PlannedContrast(alpha=alpha, q=q),
+        contrast=mpra.PlannedContrast(alpha=alpha, q=q, share_true=share_true),
         noise=NoiseModel(**given),
         pilot=pilot,
     )

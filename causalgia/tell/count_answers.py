@@ -146,7 +146,7 @@ def describe_counts(counts: xr.Dataset) -> str:
     lines = [f"{what} of {_plural(n_oligos, 'oligo')} in {n_replicates}"]
     if n_oligos < sizes["oligo"]:
         lines[0] += f"; {_plural(sizes['oligo'] - n_oligos, 'oligo')} more without any"
-    lines += [f"  {one}" for one in table_format(counts)]
+    lines += [f"  {one}" for one in (*table_format(counts), *_batches_in_words(counts))]
     return "\n".join([*lines, *map(_filter_line, _filters(counts))])
 
 
@@ -170,6 +170,7 @@ def counts_in_words(counts: xr.Dataset) -> str:
         if size.max(initial=0) == 1
         else f"{median:g} barcode{'s' * (median != 1)} an oligo (median)"
     ]
+    parts += _batches_in_words(counts)
     if unseen := int((size == 0).sum()):
         parts.append(f"{unseen:,} of {len(size):,} oligos have none")
     parts += table_format(counts)
@@ -201,6 +202,16 @@ def _filters(counts: xr.Dataset) -> list[dict[str, Any]]:
 def table_format(found: xr.Dataset) -> list[str]:
     """Return what the table of counts was read as, if it was one."""
     return [about(found).table_format] if has(found).table_format else []
+
+
+def _batches_in_words(counts: xr.Dataset) -> list[str]:
+    """Return in how many batches the replicates are, if they are in any."""
+    if "batch" not in counts.coords:
+        return []
+    n = len(np.unique(counts["batch"]))
+    return [
+        f"{counts.sizes['replicate']} replicates in {n} batches, each one measurement"
+    ]
 
 
 def _filter_line(rule: dict[str, Any]) -> str:

@@ -268,6 +268,40 @@ READS += [
         DataError,
         "line 2",
     ),
+    *(
+        Row(
+            f"batches of which {what}",
+            lambda batch=batch: read(TABLE, batch=batch),
+            DataError,
+            "batch",
+        )
+        for what, batch in {
+            "one lacks a replicate": {"1": "x"},
+            "one has an unknown replicate": {"1": "x", "2": "x", "3": "y"},
+            "two have one replicate": pd.DataFrame(
+                {"replicate": ["1", "2", "2"], "batch": ["x", "x", "y"]}
+            ),
+            "a column is absent": pd.DataFrame({"replicate": ["1", "2"]}),
+        }.items()
+    ),
+    Row(
+        "a batch of two conditions",
+        lambda: cg.mpra.conditions(
+            read(COLUMNS, SIDE[:1], batch={"K562_1": "x", "HepG2_1": "x"}),
+            control="K562",
+        ),
+        DataError,
+        "several",
+    ),
+    *(
+        Row(
+            f"a plan of {one} alone",
+            lambda given=given: cg.mpra.PlannedContrast(**given),
+            EstimateError,
+            "go together",
+        )
+        for one, given in (("q", {"q": 0.05}), ("a share", {"share_true": 0.2}))
+    ),
     Row(
         "one file for two replicates",
         lambda: replicates(files=[SAME, SAME]),

@@ -30,6 +30,7 @@ from causalgia.mpra.counts.counts_table import (
     CONTROLS,
     check_one_condition,
     library_attrs,
+    of_batches,
 )
 from causalgia.mpra.counts.cutoffs import cutoff, truncation_attrs, truncation_factor
 from causalgia.numerics.float_errors import usual_errors
@@ -264,6 +265,7 @@ def outcomes(
     """
     validate(counts, "counts")
     check_one_condition(counts)
+    counts = of_batches(counts)
     values, n = oligo_activity(counts, method)
     if arm_names is None and "variant" in counts.coords:
         alone = n_barcodes_observed(counts).min(axis=1) > 0

@@ -22,6 +22,7 @@ from causalgia.mpra.counts.count_tables import (
     count_table,
     long_counts,
     merged,
+    plain_name,
     read_frame,
     read_table_text,
     role_of,
@@ -61,6 +62,7 @@ def read_counts(
     side_table: _Table | xr.Dataset | None = None,
     replicates: Sequence[str] | None = None,
     assignment: _Table | None = None,
+    batch: _Table | Mapping[str, str] | None = None,
     drop_unknown: bool = False,
 ) -> xr.Dataset:
     r"""Read barcode counts, or sums of oligos, and the side table of their oligos.
@@ -119,6 +121,10 @@ def read_counts(
     assignment
         Table of barcodes and their oligos, if the counts do not name oligos. Barcodes
         that it lacks are left out.
+    batch
+        Columns ``replicate batch``, or a mapping: the batch of each replicate (a
+        transfection, a day), in which an oligo has noise that its replicates share.
+        `fit` and the other verbs that need independent replicates sum those of a batch.
     drop_unknown
         Whether rows of oligos that the side table lacks are left out, instead of an
         error.
@@ -194,6 +200,9 @@ def read_counts(
     counts = _as_dataset(rows, side, all(pools) or same_dna, details, where)
     if of_barcodes is not None and of_barcodes.variants is not None:
         counts = with_variants(counts, of_barcodes.variants)
+    if batch is not None:
+        of = _read_batches(batch, counts["replicate"].to_numpy().astype(str).tolist())
+        counts = counts.assign_coords(batch=("replicate", of))
     form = "one sum an oligo" if is_sums else "a row a barcode"
     return counts.assign_attrs(
         source=", ".join(
@@ -332,6 +341,39 @@ def _of_files(parts: list[pd.DataFrame], files: list[_Source]) -> list[pd.DataFr
         of |= {"condition": one.condition} if one.condition and not unnamed else {}
         found.append(rows.assign(**of))
     return found
+
+
+def _read_batches(batch: _Table | Mapping[str, str], names: list[str]) -> list[str]:
+    """Return the batch of each replicate of these names.
+
+    Examples
+    --------
+    >>> _read_batches({"1": "monday", "2": "friday"}, ["2", "1"])
+    ['friday', 'monday']
+    """
+    if isinstance(batch, Mapping):
+        table = pd.DataFrame(batch.items(), columns=["replicate", "batch"])
+    else:
+        table = (
+            batch if isinstance(batch, pd.DataFrame) else read_frame(Path(batch)).cells
+        )
+        table = table.rename(columns=lambda name: plain_name(str(name)))
+    if not {"replicate", "batch"} <= {*table}:
+        raise DataError(
+            f"batch= has the columns {comma_list(map(str, table))}, and needs replicate "
+            "and batch",
+            argument="batch",
+        )
+    pairs = table[["replicate", "batch"]].astype(str).drop_duplicates()
+    wrong = pairs["replicate"][pairs["replicate"].duplicated()].tolist()
+    wrong += sorted({*names} ^ {*pairs["replicate"]})
+    if wrong:
+        raise DataError(
+            f"batch=: replicate {quoted(wrong[0])} is not in one batch and the counts, "
+            f"whose replicates are {comma_list(names)}",
+            argument="batch",
+        )
+    return list(pairs.set_index("replicate")["batch"].loc[names])
 
 
 class _Assignment(NamedTuple):

@@ -98,6 +98,58 @@ def check_one_condition(counts: xr.Dataset) -> None:
         )
 
 
+def of_batches(counts: xr.Dataset) -> xr.Dataset:
+    """Return counts whose replicates are the batches of theirs, the reads summed.
+
+    An oligo has noise of its own in a batch (a transfection, a day), which the batch's
+    replicates share: they are no independent measurements, and their sum is one.
+
+    Raises
+    ------
+    DataError
+        If a batch has replicates of several conditions.
+
+    Examples
+    --------
+    >>> from causalgia.mpra.counts._noise_model import simulated
+    >>> counts = simulated().assign_coords(batch=("replicate", ["x", "x", "y"]))
+    >>> of_batches(counts)["replicate"].values.tolist()
+    ['x', 'y']
+    """
+    if "batch" not in counts.coords:
+        return counts
+    code, names = pd.factorize(counts["batch"].to_numpy().astype(str))
+    first = np.unique(code, return_index=True)[1]
+    if "condition" in counts.coords:
+        condition = counts["condition"].to_numpy().astype(str)
+        if (apart := condition != condition[first][code]).any():
+            raise DataError(
+                f"batch {quoted(names[code[apart][0]])} has replicates of several "
+                "conditions; a batch is in one"
+            )
+    into = (code[:, None] == np.arange(len(names))).astype(np.int64)
+    dna, rna, dna_seen, rna_seen = (
+        counts[name].to_numpy()
+        for name in ("dna", "rna", "dna_observed", "rna_observed")
+    )
+    used = (dna_seen & (dna > 0)).reshape(len(rna), -1)
+    cells = {
+        "rna": (rna * used) @ into,
+        "rna_observed": (rna_seen & used) @ into > 0,
+        "rna_total": counts["rna_total"].to_numpy() @ into,
+    }
+    if dna.ndim == 2:
+        cells |= {
+            "dna": dna @ into,
+            "dna_observed": dna_seen @ into > 0,
+            "dna_total": counts["dna_total"].to_numpy() @ into,
+        }
+    made = counts.isel(replicate=first).assign_coords(replicate=names.astype(str))
+    return made.drop_vars("batch").assign(
+        {name: (counts[name].dims, x) for name, x in cells.items()}
+    )
+
+
 def other_library(name: str, known: Iterable[str]) -> str:
     """Return a hint if `name` is known with another fingerprint, else an empty string.
 
@@ -229,6 +281,7 @@ def counts_of(
     dna_observed: ArrayLike | None = None,
     rna_observed: ArrayLike | None = None,
     n_bc: ArrayLike | None = None,
+    batch: Sequence[str] | None = None,
 ) -> xr.Dataset:
     """Return barcode counts as a Dataset of kind ``counts``.
 
@@ -253,6 +306,9 @@ def counts_of(
         NaN.
     n_bc
         Of sums, the number of barcodes behind each, shape ``(n_barcodes,)``.
+    batch
+        Batch of each replicate (a transfection, a day), in which an oligo has noise that
+        its replicates share; None: replicates are independent.
 
     Returns
     -------
@@ -352,6 +408,14 @@ def counts_of(
                 argument="n_bc",
             )
         counts["n_bc"] = ("barcode", each)
+    if batch is not None:
+        of = _labels(batch, "batch", "the batch of each replicate")
+        if len(of) != len(names):
+            raise DataError(
+                f"batch={quoted(batch)} has {len(of)} names for {len(names)} replicates",
+                argument="batch",
+            )
+        counts = counts.assign_coords(batch=("replicate", of))
     for name in ("dna", "rna"):
         total = counts[f"{name}_total"]
         if not total.all():

@@ -16,6 +16,7 @@ from causalgia.mpra.counts.counts_table import (
     CONTROLS,
     check_one_condition,
     library_attrs,
+    of_batches,
 )
 from causalgia.mpra.fits._fit import truncation_in, with_reads
 from causalgia.mpra.fits._hierarchical import hierarchical
@@ -115,6 +116,7 @@ def activity(
         raise DataError(f"above={quoted(above)} is a quantile, from 0.5 to below 1")
     ci_prob = as_ci_prob(ci_prob)
     check_one_condition(validate(counts, "counts"))
+    counts = of_batches(counts)
     if carries_several(counts):
         raise DataError(
             "barcodes carry several variants, and each is of one oligo here"

@@ -16,7 +16,7 @@ from causalgia.effect_table import EffectTable
 from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.mpra.counts._activity import truncation_of
 from causalgia.mpra.counts.barcodes import cell_ratios, oligo_means, silence_notes
-from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
+from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs, of_batches
 from causalgia.mpra.fits._average import shared_shifts
 from causalgia.mpra.fits._fit import with_reads
 from causalgia.mpra.fits.element_effects import (
@@ -191,11 +191,12 @@ def joined_conditions(counts: xr.Dataset | Mapping[str, xr.Dataset]) -> xr.Datas
         validate(counts, "counts")
         if "condition" not in counts.coords:
             raise DataError("the counts have no coordinate 'condition' on replicate")
-        return counts
+        return of_batches(counts)
+    counts = {name: of_batches(validate(one, "counts")) for name, one in counts.items()}
     columns = ("oligo", "element", "arm", "group")
     oligos = pd.concat(
         [
-            pd.DataFrame({x: validate(one, "counts")[x].to_numpy() for x in columns})
+            pd.DataFrame({x: one[x].to_numpy() for x in columns})
             for one in counts.values()
         ]
     ).drop_duplicates(ignore_index=True)

@@ -28,6 +28,7 @@ from causalgia.mpra.counts.counts_table import (
     CONTROLS,
     check_one_condition,
     library_attrs,
+    of_batches,
 )
 from causalgia.mpra.counts.cutoffs import cutoff, truncation_attrs, truncation_factor
 from causalgia.mpra.counts.depths import shallow_replicates
@@ -218,6 +219,7 @@ def fit(
     ci_prob = as_ci_prob(ci_prob)
     validate(counts, "counts")
     check_one_condition(counts)
+    counts = of_batches(counts)
     if method == "additive" and not carries_several(counts):
         raise EstimateError(
             "method='additive' takes barcodes with several variants, and the counts "

@@ -114,8 +114,9 @@ def has_arms(oligos: Ints, weights: csr_array) -> Mask:
     """Return whether an element, of these oligos (E, A), has every arm of a contrast, of
     these weights (K, A); shape ``(E, K)``.
     """
-    lacking = (weights != 0).astype(np.int64) @ (oligos < 0).astype(np.int64).T
-    return np.asarray(lacking.T == 0)
+    ones = np.ones(weights.nnz, dtype=np.int64)
+    used = csr_array((ones, weights.indices, weights.indptr), weights.shape)
+    return np.asarray((used @ (oligos < 0).astype(np.int64).T).T == 0)
 
 
 _ONE_ARM = "an effect compares two arms; `mpra activity` estimates one"
@@ -184,7 +185,7 @@ def fit_request(
             "no element has barcodes with DNA under every arm of a contrast; the arms "
             f"compared are {', '.join(map(quoted, names))}"
         )
-    some = measured.any(axis=1)
+    some = np.asarray(measured.any(axis=1))
     elements, oligos = (
         places.index[some].to_numpy().astype(str),
         places[some].to_numpy().astype(np.int64),

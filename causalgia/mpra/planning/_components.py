@@ -14,7 +14,7 @@ from causalgia.attributes import attributes
 from causalgia.errors import DataError
 from causalgia.mpra.counts._activity import truncation_of
 from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed
-from causalgia.mpra.counts.counts_table import check_one_condition
+from causalgia.mpra.counts.counts_table import check_one_condition, of_batches
 from causalgia.mpra.fits.element_effects import FitRequest, fit_request, sd_or_zero
 from causalgia.mpra.planning.assumptions import LN2
 from causalgia.numerics.float_errors import usual_errors
@@ -134,6 +134,7 @@ def components(
     """
     validate(counts, "counts")
     check_one_condition(counts)
+    counts = of_batches(counts)
     if counts.sizes["replicate"] < 2:
         raise DataError(
             "one replicate cannot separate its noise from that of barcodes; components "
