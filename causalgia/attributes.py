@@ -773,6 +773,12 @@ class About(Generic[Absent]):
         "cg.mpra.fit, cg.mpra.activity, cg.mpra.outcomes, cg.mpra.components",
         "1 if effects and their errors were divided by that factor, else 0",
     )
+    excess_error = _number(
+        "fits whose barcodes disagree",
+        "cg.mpra.fit",
+        "width of the median interval over that which so many barcodes of the usual "
+        "spread about the median of their oligo give; there from 2 on",
+    )
     sd_z = _number(
         "fits of one barcode or sum an oligo",
         "cg.mpra.fit",

@@ -733,3 +733,32 @@ def test_no_reads_at_all_are_answered_without_a_number_that_is_none():
     fit = fitted(small().assign(rna=small()["rna"] * 0))
     assert np.isfinite(arrays(fit)).all()
     assert (fit["p"] > 0.05).all()
+
+
+@pytest.mark.parametrize("silenced", [0.0, 0.1])
+def test_barcodes_that_disagree_are_said_in_the_first_line(silenced):
+    """A tenth keeps a thirtieth of its RNA: all intervals are twice as wide as the other
+    barcodes have it, and nothing else says so.
+    """
+    rng = np.random.default_rng(3)
+    E, B = 60, 8
+    of = np.repeat(np.arange(2 * E), B)
+    dna = rng.poisson(60, (len(of), 3))
+    active = np.repeat(rng.normal(0, 1, E), 2)[of] + rng.normal(0, 0.5, len(of))
+    rna = rng.poisson(60 * 2 ** active[:, None], (len(of), 3))
+    gone = rng.random(len(of)) < silenced
+    rna[gone] = rng.binomial(rna[gone], 1 / 30)
+    side = pd.DataFrame({"oligo_name": [f"o{i}" for i in range(2 * E)]})
+    side["element"] = np.repeat([f"e{i}" for i in range(E)], 2)
+    side["arm"] = ["ref", "alt"] * E
+    counts = cg.mpra.counts_of(
+        dna,
+        rna,
+        barcodes=[f"b{i}" for i in range(len(of))],
+        oligos=side["oligo_name"].to_numpy()[of],
+        side_table=side,
+    )
+    fitted = cg.mpra.fit(counts, control="ref")
+    assert ("excess_error" in fitted.attrs) == (silenced > 0)
+    said = str(cg.report(fitted)).startswith("Barcodes of an oligo disagree")
+    assert said == (silenced > 0)

@@ -218,9 +218,54 @@ def _rows(name: str) -> list[tuple[str, Kind]]:
     return [("", USUAL), *((f", {kind}", KINDS[kind]) for kind in FAULTS[name][2])]
 
 
+def disagree(kind: Kind, silenced: float, rng: Rng, n: int) -> np.ndarray:
+    """Whether a fit says that barcodes disagree, a share of them silenced to a thirtieth
+    of their RNA, in each of n tables.
+    """
+
+    def one() -> bool:
+        dna, rna, of = drawn(kind, rng)
+        gone = rng.random(len(of)) < silenced
+        rna[gone] = rng.binomial(rna[gone], 1 / 30)
+        return "excess_error" in cg.mpra.fit(counted(dna, rna, of), control="ref").attrs
+
+    return np.array([one() for _ in range(n)])
+
+
 FAULTS["DNA of two replicates exchanged"] = ("swaps", _exchanged, ())
 _SECTION = "Faults of counts, planted in simulated tables, and sound tables"
+_DISAGREE = "Barcodes that disagree, as a fit says them in its first line"
+_FITTED = (
+    "100 oligos, 8 barcodes, 4 replicates",
+    "4 reads a cell",
+    "gamma factors of variance .5",
+    "20 oligos, 5 barcodes",
+)
 CHECKS = [
+    *(
+        Check(
+            _DISAGREE,
+            f"sound, {name}: barcodes said to disagree",
+            lambda rng, n, kind=KINDS[name]: disagree(kind, 0.0, rng, n),
+            0.02,
+            "at most",
+            full=40,
+            quick=2,
+        )
+        for name in _FITTED
+    ),
+    *(
+        Check(
+            _DISAGREE,
+            f"{share:.0%} of barcodes silenced: said to disagree".replace("%", " %"),
+            lambda rng, n, share=share: disagree(USUAL, share, rng, n),
+            0.0,
+            "reported",
+            full=40,
+            quick=2,
+        )
+        for share in (0.05, 0.1, 0.2)
+    ),
     *(
         Check(
             _SECTION,

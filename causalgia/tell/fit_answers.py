@@ -126,6 +126,12 @@ def _first_of_fit(fit: xr.Dataset) -> list[str]:
         found.append(
             f"Relative to the median oligo, which moved on log2 by {', '.join(each)}."
         )
+    if has(fit).excess_error:
+        found.append(
+            "Barcodes of an oligo disagree: intervals are "
+            f"{float(about(fit).excess_error):.1f} times as wide as their usual spread "
+            "gives, as where some barcodes are silenced or of another oligo."
+        )
     if "measured" not in fit:
         return found
     n = fit["measured"].to_numpy()[asked_elements(fit)].sum(axis=0).tolist()

@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import xarray as xr
+from scipy import special
+from scipy.sparse import csr_array
 
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_ci_prob, is_real
@@ -21,6 +23,8 @@ from causalgia.errors import (
 from causalgia.mpra.counts._activity import aggregate, truncation_of
 from causalgia.mpra.counts.barcodes import (
     NOTED_SILENCE,
+    cell_ratios,
+    group_medians,
     silence_notes,
     silent_share,
 )
@@ -262,6 +266,8 @@ def fit(
         found = found.assign_attrs(attributes(replicates_left_out=", ".join(few)))
     one_barcode = "barcode" not in about(found, "barcode").layers
     found = with_summary(found).assign_attrs(_sd_of_z(found, one_barcode))
+    if request is not None:
+        found = found.assign_attrs(_excess_error(counts, found))
     return with_notes(found, *shrunk, *silent, *groups)
 
 
@@ -306,6 +312,37 @@ def _sd_of_z(found: xr.Dataset, one_barcode: bool) -> dict[str, Any]:
         return {}
     low, high = np.quantile(z, (0.25, 0.75))
     return attributes(sd_z=float(high - low) / 1.349)
+
+
+def _excess_error(counts: xr.Dataset, found: xr.Dataset) -> dict[str, Any]:
+    """Return by how much the median interval is wider than so many barcodes, of the
+    usual spread about the median of their oligo, would give, if that is twice or more.
+
+    A barcode that was silenced, or is of another oligo, is far off, and widens all
+    intervals; the median distance hardly knows it.
+    """
+    ratio, used = cell_ratios(counts)
+    seen, n = used.any(axis=1), counts.sizes["oligo"]
+    of = counts["oligo_index"].to_numpy()[seen]
+    mean = ratio[seen].sum(axis=1) / used[seen].sum(axis=1)
+    size = np.bincount(of, minlength=n)[of]
+    off = np.abs(mean - group_medians(mean, of, n)[of])
+    # the median of an odd number is a barcode itself
+    off = off[(size >= _LEAST_SPREAD) & ((size % 2 == 0) | (off > 0))]
+    if not 0 < len(size) <= 2 * len(off):  # most oligos have too few to tell
+        return {}
+    usual = (1.4826 * np.median(off)) ** 2
+    B, W = found["n_barcodes"].to_numpy(), found["weight"].to_numpy()
+    shared = float(about(found, 0.0).sd_replicate) ** 2 / counts.sizes["replicate"]
+    each = np.where(B > 0, usual / np.maximum(B, 1) + shared, 0.0)
+    half = (found["upper"] - found["lower"]).to_numpy() / 2
+    known = np.isfinite(half)
+    if not known.any():
+        return {}
+    z = special.ndtri((1 + float(about(found).ci_prob)) / 2)
+    expected = z * np.sqrt(each @ csr_array(W**2).T)
+    excess = float(np.median(half[known] / expected[known]))
+    return attributes(excess_error=excess) if excess >= _MOST_EXCESS else {}
 
 
 def truncation_in(
@@ -467,6 +504,7 @@ def _fit_dataset(
 
 _LEAST_READS = 2
 _LEAST_Z = 20
+_LEAST_SPREAD, _MOST_EXCESS = 5, 2.0
 _THESE = "these barcodes"
 _NO_SUMS = (
     "sd_barcode={}: it is a number above 0, for tables of one sum an oligo; where oligos "
