@@ -4,6 +4,7 @@ share that they explain is that of the truth.
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia import audit
-from causalgia._audit import Audit, along, explained
+from causalgia._audit import Audit, _audit, along, explained
 from causalgia._audit._audit import Plan
 from causalgia._audit.candidates import candidates
 from causalgia._audit.explained import variance_explained
@@ -160,6 +161,38 @@ def test_a_rule_of_a_known_motif_that_no_word_stands_for_is_found() -> None:
     held = made.rules[made.rules["holds"]]
     names = dict(zip(made.motifs["motif"], made.motifs["name"], strict=True))
     assert [names[x] for x in held[["first", "second"]].iloc[0]] == ["GATA", "TEAD"]
+
+
+class _PlannedError(Exception):
+    """What an audit is about to spend."""
+
+
+def _plan_of(network, monkeypatch, **asked) -> Plan:
+    def stop(_work, plan, *_):
+        raise _PlannedError(plan)
+
+    monkeypatch.setattr(_audit._Work, "candidates", stop)
+    with pytest.raises(_PlannedError) as planned:
+        audit(network, _sequences(n=90), progress=False, rng=0, **asked)
+    found: Plan = planned.value.args[0]
+    return found
+
+
+def test_a_plan_follows_from_counts_whatever_the_speed(monkeypatch) -> None:
+    def slow(x):
+        time.sleep(0.0003 * len(x))
+        return x[:, 0].sum(axis=1)
+
+    plans = [
+        _plan_of(cg.FunctionPredictor(one, tasks=["y"]), monkeypatch)
+        for one in (lambda x: x[:, 0].sum(axis=1), slow)
+    ]
+    assert plans[0] == plans[1]
+    assert plans[0].minutes == 0
+    assert plans[0].n_pairs == 8  # all that are tested
+    few = _plan_of(cg.FunctionPredictor(slow, tasks=["y"]), monkeypatch, minutes=0.5)
+    assert few.minutes == 0.5
+    assert few.n_predictions < plans[0].n_predictions
 
 
 def test_rules_explain_what_motifs_do_not(found) -> None:

@@ -152,6 +152,10 @@ _RANDOM = 9_000
 again on the reserved sequences; of a pair, and its share of rules with their checks; of
 random words.
 """
+_BASES = 600_000_000
+"""Bases predicted, about, where no time is stated: 2.4 million sequences of 250 bp."""
+_A_GRADIENT = 3.0
+"""Predictions that a map of gradients is counted as: a pass forth, and one back."""
 _OF_ACCOUNT = 0.25
 """Share of the predictions of a plan, at most, in which the account has every line."""
 _ROWS_A_LETTER = 4
@@ -168,7 +172,7 @@ class Plan:
     Attributes
     ----------
     n_predictions
-        Predictions for which `minutes` suffice, about.
+        Predictions, about.
     maps
         Method of the maps, as in `causalgia.attribute`: ``"ism"``, each substitution
         measured, where that fits; else gradients where the network has them.
@@ -177,6 +181,8 @@ class Plan:
         acts, and how many candidates and pairs are tested, at most.
     technical
         Whether words of the bench are tested.
+    minutes
+        Time for which it was made; 0: it follows from counts alone.
     """
 
     n_predictions: int
@@ -186,6 +192,7 @@ class Plan:
     n_candidates: int
     n_pairs: int
     technical: bool
+    minutes: float = 0.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -387,7 +394,7 @@ def audit(
     sequences: Source,
     *,
     motifs: MotifList | None = ...,
-    minutes: float | Plan = ...,
+    minutes: float | Plan | None = ...,
     store: str | PathLike[str] | None = ...,
     client: Client | None = ...,
     progress: bool = ...,
@@ -401,7 +408,7 @@ def audit(
     sequences: Source,
     *,
     motifs: MotifList | None = ...,
-    minutes: float | Plan = ...,
+    minutes: float | Plan | None = ...,
     store: str | PathLike[str] | None = ...,
     client: Client | None = ...,
     progress: bool = ...,
@@ -415,7 +422,7 @@ def audit(
     sequences: Source,
     *,
     motifs: MotifList | None = None,
-    minutes: float | Plan = 30.0,
+    minutes: float | Plan | None = None,
     store: str | PathLike[str] | None = None,
     client: Client | None = None,
     progress: bool = True,
@@ -471,12 +478,14 @@ def audit(
         Known motifs, as in `causalgia.experiments.motif_screen`: those that act are
         candidates as well, and candidates are named by them.
     minutes
-        Time for predictions, about. It becomes once, by the throughput, a number of
-        predictions, and this the `plan`: which maps, of how many sequences, and how many
-        candidates and pairs. Pairs are left out first, then words of the bench, then
-        candidates; ``left_out`` of the result says what. A store keeps its plan, whatever
-        `minutes` says later. Or the ``plan`` of another audit, to spend the same. Each of
-        several networks has its own.
+        None: the `plan` (which maps, of how many sequences, how many candidates and
+        pairs) follows from the number of sequences and their length, 600 million
+        predicted bases at most, so that a call with one seed has one answer. Else the
+        time for predictions, about, which becomes once, by the throughput, a number of
+        predictions, and the answer says so. Pairs are left out first, then words of the
+        bench, then candidates; ``left_out`` of the result says what. A store keeps its
+        plan, whatever `minutes` says later. Or the ``plan`` of another audit, to spend
+        the same. Each of several networks has its own.
     store
         Folder in which each stage is kept; the same call goes on from there, and ends
         with the same bits.
@@ -498,8 +507,8 @@ def audit(
     ------
     SequenceError
         If sequences differ in length, have other letters than A, C, G, T, or fewer than
-        80 of them are independent; or `minutes` do not suffice for 20 maps and a motif:
-        then with those that would.
+        80 of them are independent; or the plan does not suffice for 20 maps and a motif:
+        then with the minutes that would.
     DesignError
         If `minutes` is no number above 0, or no motif fits the sequences.
     PredictorError
@@ -535,7 +544,7 @@ def audit(
     check_predictor(predictor, "audit(predictor, sequences)")
     seed = Seed.parse(rng)
     key = seed.key
-    if not isinstance(minutes, Plan) and not (
+    if not isinstance(minutes, Plan | None) and not (
         is_real(minutes) and 0 < minutes < np.inf
     ):
         raise DesignError(
@@ -691,7 +700,7 @@ class _Work:
 
     def audit(
         self,
-        minutes: float | Plan,
+        minutes: float | Plan | None,
         known: Mapping[str, Motif] | None,
         *,
         n_given: int,
@@ -810,28 +819,29 @@ class _Work:
 
         return self.keep("network", made).to_dataframe().reset_index(drop=True)
 
-    def plan(self, minutes: float | Plan, network: pd.DataFrame) -> Plan:
-        """Return what `minutes` suffice for, as it was when the audit began."""
+    def plan(self, minutes: float | Plan | None, network: pd.DataFrame) -> Plan:
+        """Return what the audit spends, as it was when it began."""
 
         def made() -> xr.Dataset:
-            pace = network.set_index("check")["value"].get(THROUGHPUT, 0.0)
-            return xr.Dataset(
-                asdict(
-                    minutes
-                    if isinstance(minutes, Plan)
-                    else self.planned(minutes, float(pace))
-                )
-            )
+            pace = float(network.set_index("check")["value"].get(THROUGHPUT, 0.0))
+            chosen = minutes
+            if not isinstance(chosen, Plan):
+                chosen = self.planned(chosen, pace)
+            return xr.Dataset(asdict(chosen))
 
         kept = self.keep("plan", made)
         return Plan(**{str(name): kept[name].item() for name in kept.data_vars})
 
-    def planned(self, minutes: float, pace: float) -> Plan:
-        """Return what `minutes` suffice for at a number of predictions a second."""
+    def planned(self, minutes: float | None, pace: float) -> Plan:
+        """Return what minutes suffice for at a number of predictions a second; None: what
+        a number of predicted bases does, whatever the pace.
+        """
         proposing = self.parts.proposing
         n = min(len(proposing), _MOST_MAPPED)
-        total = 60 * minutes * pace
-        edited = self.edit_cost(pace)
+        total, edited = float(_BASES // proposing.length), 1.0
+        cost = {"ism": 3 * proposing.length + 1.0, "gradient": _A_GRADIENT}
+        if minutes is not None:
+            total, edited = 60 * minutes * pace, self.edit_cost(pace)
         a_pattern, a_motif, a_pair = (
             max(1, int(edited * x)) for x in (_A_PATTERN, _A_MOTIF, _A_PAIR)
         )
@@ -846,17 +856,21 @@ class _Work:
         free = total - fixed
         of_maps = min(free / 2, free - a_motif)
         maps: Literal["ism", "gradient"] = "ism"
-        a_map = 2 * self.map_cost("ism", pace)  # and one of a shuffle
+        if minutes is not None:
+            cost["ism"] = self.map_cost("ism", pace)
+        a_map = 2 * cost["ism"]  # and one of a shuffle
         n_mapped = min(n, int(of_maps / a_map))
         if n_mapped < min(n, _ENOUGH_MAPPED) and self.has_gradients:
-            maps, a_map = "gradient", 2 * self.map_cost("gradient", pace)
+            if minutes is not None:
+                cost["gradient"] = self.map_cost("gradient", pace)
+            maps, a_map = "gradient", 2 * cost["gradient"]
             n_mapped = min(n, int(of_maps / a_map))
         if n_mapped < _LEAST_MAPPED:
             least = _LEAST_MAPPED * a_map
             needed = fixed + least + max(least, a_motif)
             raise SequenceError(
-                f"minutes={minutes:g} suffice for {int(total):,} predictions of "
-                f"{proposing.length:,} bp, and an audit takes {int(needed):,} or more, "
+                f"minutes={minutes}: {int(total):,} predictions of {proposing.length:,} "
+                f"bp, and an audit takes {int(needed):,} or more, "
                 f"minutes={ceil(needed / max(pace, 1e-9) / 6) / 10:g}"
             )
         free -= n_mapped * a_map
@@ -876,6 +890,7 @@ class _Work:
             n_candidates=min(MOST, n_candidates + max(0, more)),
             n_pairs=n_pairs,
             technical=technical,
+            minutes=minutes or 0.0,
         )
 
     @property

@@ -52,7 +52,7 @@ _OF_SHUFFLES = (
 )
 """Checks of the backgrounds alone, which are the same for every claim on shuffles."""
 SHUFFLES = "shuffles beside the sequences"
-_SPEED = "n_predictions"
+_SPEED = ("n_predictions", "minutes")
 """Of the plan, what the measured speed allowed; what was spent stands beside it."""
 _FRESH = "the claim on fresh units"
 _LEVEL = 0.05
@@ -238,7 +238,7 @@ def _content(found: Audit) -> dict[str, Any]:
     return {
         "audit": {"format": 1, "locked": now},
         "settings": {k: v for k, v in found.settings.items() if k not in VERSIONS},
-        "plan": {k: v for k, v in asdict(found.plan).items() if k != _SPEED},
+        "plan": {k: v for k, v in asdict(found.plan).items() if k not in _SPEED},
         "claims": dict.fromkeys(claims(found), _MADE),
         "shares": {
             f"{row['task']}, {row['step']}": float(row["share"])

@@ -38,7 +38,7 @@ def audit(
     sequences: Path,
     out: Path,
     motifs: Path | None = None,
-    minutes: float = 30.0,
+    minutes: float | None = None,
     length: Whole | None = None,
     skip: Annotated[
         str,
@@ -82,8 +82,9 @@ def audit(
     motifs
         File of known motifs, which are candidates as well and give names; or JASPAR.
     minutes
-        Time for predictions, about. What it suffices for is decided once, and kept,
-        whatever is said later; --force starts anew.
+        Time for predictions, about; left out: what is done follows from the number of
+        sequences and their length. It is decided once, and kept, whatever is said
+        later; --force starts anew.
     length
         Take so many bases from the middle of each sequence.
     ambiguous

@@ -86,7 +86,7 @@ class Inputs:
 
     predictor: dict[str, Any]
     rng: int
-    minutes: float
+    minutes: float | None = None
     motifs: str | None = None
 
     @classmethod

@@ -75,6 +75,8 @@ class Audited(Protocol):
     @property
     def settings(self) -> Mapping[str, str]: ...
     @property
+    def plan(self) -> Any: ...
+    @property
     def left_out(self) -> tuple[str, ...]: ...
 
 
@@ -554,7 +556,8 @@ def counts_line(found: Audited) -> str:
     """Return how many sequences and claims there were at each stage."""
     counts, confirmed = found.counts, len(confirmed_motifs(found))
     copies = counts["given"] - counts["distinct"]
-    scale = found.settings.get("scale", "")
+    scale, minutes = found.settings.get("scale", ""), found.plan.minutes
+    planned = f" Planned for {minutes:g} minutes on this machine." * bool(minutes)
     return (
         f"{counts['given']:,} sequences"
         f"{f' ({copies:,} copies left out)' if copies else ''}: {counts['proposing']:,} "
@@ -562,7 +565,7 @@ def counts_line(found: Audited) -> str:
         f"{counts['testing']:,} tested (read: {counts['read']:,}), "
         f"{counts['reserved']:,} confirmed (motifs: {confirmed:,}, rules: "
         f"{int(found.rules['holds'].sum()):,} of {len(found.rules):,}). Effects "
-        f"{f'in {cut(scale)} ' if scale else ''}with 95 % intervals."
+        f"{f'in {cut(scale)} ' if scale else ''}with 95 % intervals.{planned}"
     )
 
 
