@@ -19,6 +19,7 @@ from causalgia.errors import (
     DesignError,
     EstimateError,
     PredictorError,
+    first_of,
     quoted,
     type_in_words,
     with_article,
@@ -371,35 +372,6 @@ def in_list(parts: Sequence[str], *, n: int | None = None) -> str:
     if n is not None and n > len(parts):
         parts = [*parts, f"{n - len(parts):,} more"]
     return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
-
-
-def first_of(
-    texts: Iterable[str],
-    most: int,
-    *,
-    sep: str = ", ",
-    n: int | None = None,
-    thing: str = "",
-) -> str:
-    """Return the first texts of a list, and how many more there are; `n` is the number of
-    all where only the first are given.
-
-    Examples
-    --------
-    >>> first_of(["GATA1", "CTCF", "TAL1"], 2)
-    'GATA1, CTCF and 1 more'
-    >>> first_of(["GATA1", "CTCF"], 2)
-    'GATA1, CTCF'
-    >>> first_of(["a is 1", "b is 2"], 2, sep="; ", n=1_002, thing="task")
-    'a is 1; b is 2; and 1,000 more tasks'
-    """
-    listed = list(texts)
-    shown = listed[:most]
-    left = (len(listed) if n is None else n) - len(shown)
-    if left <= 0:
-        return sep.join(shown)
-    things = thing and f" {thing}{'s' * (left > 1)}"
-    return f"{sep.join(shown)}{';' * (sep == '; ')} and {left:,} more{things}"
 
 
 def four_digits(value: float) -> str:

@@ -39,6 +39,8 @@ __all__ = [
     "StoreError",
 ]
 
+NAMES_LISTED = 12
+"""Names that a warning or a refusal lists before it counts the others."""
 NAMES_SHOWN = 3
 """Names (rows, places, findings) that a sentence lists before it counts the others."""
 _QUOTED_LETTERS = 80
@@ -204,11 +206,43 @@ def quoted_if_commas(names: Iterable[object]) -> list[str]:
     return list(map(quoted, texts)) if any("," in text for text in texts) else texts
 
 
-def comma_list(names: Iterable[object]) -> str:
-    """Return names separated by commas, as `quoted_if_commas` writes them.
+def first_of(
+    texts: Iterable[str],
+    most: int,
+    *,
+    sep: str = ", ",
+    n: int | None = None,
+    thing: str = "",
+) -> str:
+    """Return the first texts of a list, and how many more there are; `n` is the number of
+    all where only the first are given.
 
     Examples
     --------
+    >>> first_of(["GATA1", "CTCF", "TAL1"], 2)
+    'GATA1, CTCF and 1 more'
+    >>> first_of(["GATA1", "CTCF"], 2)
+    'GATA1, CTCF'
+    >>> first_of(["a is 1", "b is 2"], 2, sep="; ", n=1_002, thing="task")
+    'a is 1; b is 2; and 1,000 more tasks'
+    """
+    listed = list(texts)
+    shown = listed[:most]
+    left = (len(listed) if n is None else n) - len(shown)
+    if left <= 0:
+        return sep.join(shown)
+    things = thing and f" {thing}{'s' * (left > 1)}"
+    return f"{sep.join(shown)}{';' * (sep == '; ')} and {left:,} more{things}"
+
+
+def comma_list(names: Iterable[object]) -> str:
+    """Return names separated by commas, as `quoted_if_commas` writes them; of many the
+    first, and how many more there are.
+
+    Examples
+    --------
+    >>> comma_list(f"track {k}" for k in range(3_000)).partition("track 11")[1:]
+    ('track 11', ' and 2,988 more')
     >>> print(
     ...     comma_list(["GATA1", "CTCF"]),
     ...     "|",
@@ -216,7 +250,7 @@ def comma_list(names: Iterable[object]) -> str:
     ... )
     GATA1, CTCF | 'GATA1', 'GATA1, core broken'
     """
-    return ", ".join(quoted_if_commas(names))
+    return first_of(quoted_if_commas(names), NAMES_LISTED)
 
 
 def quoted_apart(one: object, other: object) -> tuple[str, str]:

@@ -19,8 +19,8 @@ from itertools import combinations, pairwise
 from numbers import Real
 from typing import Any, TypeAlias
 
-from causalgia.checks import as_names, first_of, is_not_among, is_real, nearest
-from causalgia.errors import DesignError, EstimateError, quoted
+from causalgia.checks import as_names, is_not_among, is_real, nearest
+from causalgia.errors import DesignError, EstimateError, first_of, quoted
 
 Terms: TypeAlias = dict[str, float]
 KEYWORDS = ("pairwise", "reference", "sequential")

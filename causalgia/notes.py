@@ -16,9 +16,9 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.attributes import about
-from causalgia.checks import first_of, in_list
+from causalgia.checks import in_list
 from causalgia.choices import BASES, COMPLEMENT
-from causalgia.errors import NAMES_SHOWN, DataError, quoted
+from causalgia.errors import NAMES_SHOWN, DataError, first_of, quoted
 from causalgia.inputs import inflate, parse_json
 
 if TYPE_CHECKING:

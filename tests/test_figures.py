@@ -424,6 +424,17 @@ def test_titles_of_experiments_name_their_motifs():
     assert "AGATAAG" in title
 
 
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_mutants_of_a_motif_are_no_motifs_in_a_title():
+    experiment = cg.experiments.motif_mutagenesis(
+        cg.Uniform(length=40), "AGATAAG", n_units=30
+    )
+    outcomes = cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False)
+    title = experiment.analyze(outcomes).draw(task=["K562", "HepG2"])
+    assert "AGATAAG" in title.figure.get_suptitle()
+    assert "other motifs" not in title.figure.get_suptitle()
+
+
 def test_the_picture_of_a_hairpin_goes_place_by_place():
     experiment = cg.experiments.hairpin(cg.Uniform(length=41), "GCUGG", n_units=30)
     answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0))

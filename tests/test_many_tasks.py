@@ -77,3 +77,25 @@ def test_noise_of_all_tasks_is_the_noise_of_each(with_covariance):
             == (alone.loadings is None)
             == (not with_covariance)
         )
+
+
+def test_a_warning_counts_the_constant_tasks_and_names_few():
+    n = 300
+    constant = np.arange(1.0, n)
+    network = cg.FunctionPredictor(
+        lambda x: np.column_stack(
+            [x[:, 0].sum(axis=1), np.tile(constant, (len(x), 1))]
+        ),
+        tasks=[f"track {k}" for k in range(n)],
+    )
+    design = cg.Design(
+        null=cg.Uniform(length=40),
+        arms={"p": cg.Placebo("AGATAAG", at=20), "w": cg.Embed("AAAAAAA", at=20)},
+        n_units=30,
+    )
+    with pytest.warns(cg.errors.CausalgiaWarning) as said:
+        outcomes = cg.run(design, network, rng=0, progress=False)
+        cg.analyze(outcomes, control="p", rope="0.2 sd")
+    texts = [str(one.message) for one in said]
+    assert max(map(len, texts)) < 400
+    assert any("299" in text for text in texts)

@@ -16,11 +16,10 @@ import numpy as np
 from scipy.special import stdtr
 
 from causalgia.analysis import Analysis
-from causalgia.checks import first_of
 from causalgia.design import Arm, Design, Embed, Insert
 from causalgia.design.intervention import Sequential, steps_of
 from causalgia.design.pattern_interventions import FixedPlacebo
-from causalgia.errors import quoted
+from causalgia.errors import first_of, quoted
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import LONG
 from causalgia.sequences.alphabet import reverse_complement_iupac

@@ -16,7 +16,13 @@ from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import converts_to_float, in_order
 from causalgia.effect_table import INCOMPLETE
-from causalgia.errors import DataError, quoted, type_in_words
+from causalgia.errors import (
+    NAMES_LISTED,
+    DataError,
+    first_of,
+    quoted,
+    type_in_words,
+)
 from causalgia.inputs import as_pandas, separator_cure
 from causalgia.notes import MODERATION_OFFERED, with_notes
 from causalgia.numerics.float_errors import usual_errors
@@ -265,7 +271,7 @@ def _as_table(
         if column not in table.columns:
             raise DataError(
                 f"no column {quoted(column)}; the columns are "
-                f"{', '.join(map(quoted, table.columns))}"
+                f"{first_of(map(quoted, table.columns), NAMES_LISTED)}"
                 + separator_cure([*table.columns, table.index.name])
             )
         if (table.columns == column).sum() > 1:

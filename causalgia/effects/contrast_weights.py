@@ -21,7 +21,7 @@ from causalgia.checks import (
     is_real,
     listed,
 )
-from causalgia.errors import EstimateError, quoted, type_in_words
+from causalgia.errors import EstimateError, comma_list, quoted, type_in_words
 from causalgia.expressions import (
     EMPTY_NAME,
     KEYWORDS,
@@ -271,7 +271,7 @@ def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
     if factor not in on_arm:
         raise EstimateError(
             f"interaction: no factor {quoted(factor)} on the arms; the coordinates "
-            f"there are {', '.join(on_arm) or 'none'}"
+            f"there are {comma_list(on_arm) or 'none'}"
         )
     values = outcomes[factor].to_numpy().tolist()
     absent = [v is None or v == "" or v != v for v in values]

@@ -13,7 +13,6 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
-from causalgia.checks import first_of
 from causalgia.effects.scales import (
     bound_of_alike,
     check_scale,
@@ -21,7 +20,7 @@ from causalgia.effects.scales import (
     transform_with_bound,
 )
 from causalgia.effects.two_values import AT_FIRST, count_two_values
-from causalgia.errors import quoted
+from causalgia.errors import first_of, quoted
 from causalgia.numerics.moments import column_moments
 from causalgia.numerics.row_blocks import (
     Rows,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from causalgia.attributes import about, attributes
-from causalgia.checks import first_of, nearest
+from causalgia.checks import nearest
 from causalgia.effects.contrast_weights import (
     Contrasts,
     Weights,
@@ -28,6 +28,7 @@ from causalgia.effects.contrast_weights import (
 )
 from causalgia.errors import (
     EstimateError,
+    first_of,
     quoted,
 )
 from causalgia.expressions import backticked, without_patterns

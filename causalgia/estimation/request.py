@@ -15,13 +15,14 @@ import xarray as xr
 
 from causalgia.arguments import ANALYSIS
 from causalgia.attributes import about
-from causalgia.checks import check_value, first_of, in_order, is_real, is_whole, nearest
+from causalgia.checks import check_value, in_order, is_real, is_whole, nearest
 from causalgia.choices import TARGET_MEANINGS, Target
 from causalgia.effect_table import has_gaps, of_effects
 from causalgia.errors import (
     DegenerateWarning,
     EstimateError,
     caller_stacklevel,
+    first_of,
     quoted,
 )
 from causalgia.estimation.crossover import Estimate

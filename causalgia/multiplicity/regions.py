@@ -26,7 +26,9 @@ from causalgia.choices import (
 from causalgia.effect_table import of_effects
 from causalgia.effects.scales import FUNCTION
 from causalgia.errors import (
+    NAMES_LISTED,
     EstimateError,
+    first_of,
     quoted,
 )
 from causalgia.estimation._from_effects import with_aligned_covariance
@@ -409,7 +411,7 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Rope) -> s
     which = (
         f"task {quoted(names[0])}"
         if len(names) == 1
-        else f"tasks {', '.join(map(quoted, names))}"
+        else f"{len(names):,} tasks, {first_of(map(quoted, names), NAMES_LISTED)}"
     )
     them = "its estimates are kept; for a verdict give two numbers, rope=(-0.1, 0.1)"
     if rope.kind == "placebo outliers":

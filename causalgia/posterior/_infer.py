@@ -17,12 +17,13 @@ import xarray as xr
 from causalgia.analysis import exploratory_attrs
 from causalgia.analysis_values import Prior
 from causalgia.attributes import about, attributes, has
-from causalgia.checks import as_names, check_draws, first_of
+from causalgia.checks import as_names, check_draws
 from causalgia.choices import LEAST_DF, LEAST_TO_SHRINK
 from causalgia.errors import (
     DegenerateWarning,
     EstimateError,
     caller_stacklevel,
+    first_of,
     quoted,
 )
 from causalgia.estimation._from_effects import typical_df

@@ -17,8 +17,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import has
-from causalgia.checks import first_of
-from causalgia.errors import EstimateError
+from causalgia.errors import EstimateError, first_of
 from causalgia.numerics.moments import density_ratio_at_0, log_sf_t
 from causalgia.types import Array
 

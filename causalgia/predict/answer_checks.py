@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import first_of
 from causalgia.errors import (
     PredictorError,
     first_line as first_line,
+    first_of,
     one_line as one_line,
     quoted,
     type_in_words,

@@ -13,10 +13,11 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import as_names, first_of, is_whole
+from causalgia.checks import as_names, is_whole
 from causalgia.errors import (
     PredictorError,
     SequenceError,
+    first_of,
     quoted,
     type_in_words,
 )

@@ -21,13 +21,13 @@ from causalgia._run._run import open_store
 from causalgia.analysis import Analysis, analysis_in_attrs, stored_analysis
 from causalgia.analysis_values import as_plain
 from causalgia.attributes import about
-from causalgia.checks import first_of
 from causalgia.design import Design
 from causalgia.errors import (
     CausalgiaError,
     CausalgiaWarning,
     DataError,
     StoreError,
+    first_of,
 )
 from causalgia.inputs import parse_json
 from causalgia.notes import unpack_text

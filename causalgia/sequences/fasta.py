@@ -17,9 +17,9 @@ from typing import AnyStr, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import as_int, first_of, is_whole
+from causalgia.checks import as_int, is_whole
 from causalgia.choices import INTERVAL_SKIPS, RECORD_SKIPS
-from causalgia.errors import SequenceError, quoted, type_in_words
+from causalgia.errors import SequenceError, first_of, quoted, type_in_words
 from causalgia.inputs import check_path
 from causalgia.sequences.alphabet import (
     CODES,

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from causalgia.checks import first_of, similar_names
+from causalgia.checks import similar_names
 from causalgia.choices import BASES
 from causalgia.errors import (
     CausalgiaError,
     MissingExtraError,
     SequenceError,
+    first_of,
     install_command,
     quoted,
 )

@@ -13,11 +13,12 @@ import xarray as xr
 from causalgia.analysis import Analysis, analysis_in_attrs
 from causalgia.analysis_values import Contrasts, InText, as_field
 from causalgia.attributes import about
-from causalgia.checks import as_ci_prob, as_count, first_of, is_whole
+from causalgia.checks import as_ci_prob, as_count, is_whole
 from causalgia.effects import contrast
 from causalgia.errors import (
     DesignError,
     EstimateError,
+    first_of,
     quoted,
 )
 from causalgia.estimation.crossover import mean_ice

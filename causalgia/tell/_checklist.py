@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import xarray as xr
 
 from causalgia.attributes import about, has, of_sequences
-from causalgia.checks import first_of
 from causalgia.choices import VERDICTS
-from causalgia.errors import DataError, printable
+from causalgia.errors import DataError, first_of, printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.tell._trial_report import count_clause
 from causalgia.tell.table_formats import markdown_table

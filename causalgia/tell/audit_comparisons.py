@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from causalgia._audit.named import gap_in_words
-from causalgia.checks import first_of, in_list
+from causalgia.checks import in_list
+from causalgia.errors import first_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -9,8 +9,14 @@ import numpy as np
 import xarray as xr
 
 from causalgia.attributes import about, has
-from causalgia.checks import first_of, in_list
-from causalgia.errors import DataError, DesignError, printable, quoted_if_commas
+from causalgia.checks import in_list
+from causalgia.errors import (
+    DataError,
+    DesignError,
+    first_of,
+    printable,
+    quoted_if_commas,
+)
 from causalgia.inputs import format_share, p_clause, parse_json
 from causalgia.mpra.libraries.constructs import data_table
 from causalgia.notes import notes_of

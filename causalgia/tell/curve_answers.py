@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.attributes import about
-from causalgia.checks import first_of
 from causalgia.effect_table import positions_of
 from causalgia.errors import (
     DataError,
+    first_of,
 )
 from causalgia.inputs import rough_percent
 from causalgia.multiplicity.joint_methods import carried_by_few

@@ -14,9 +14,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.attributes import about, attributes, has
-from causalgia.checks import first_of, in_list
+from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, VERDICTS, Rows
-from causalgia.errors import NAMES_SHOWN, quoted_if_commas
+from causalgia.errors import NAMES_SHOWN, first_of, quoted_if_commas
 from causalgia.inputs import format_p, format_share
 from causalgia.mpra.comparisons.sides import with_contrast_dim
 from causalgia.mpra.counts.counts_table import CONTROLS

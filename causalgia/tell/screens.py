@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from causalgia.attributes import about
-from causalgia.checks import first_of, in_list
+from causalgia.checks import in_list
 from causalgia.choices import PLACEBO_ROPES
+from causalgia.errors import first_of
 from causalgia.experiments.kit.stated import Acting, Screened
 from causalgia.inputs import cut_middle
 from causalgia.tell.answer_sentences import size_in_words

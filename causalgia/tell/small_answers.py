@@ -12,9 +12,9 @@ import numpy as np
 import xarray as xr
 
 from causalgia.attributes import about, has
-from causalgia.checks import first_of, four_digits, in_list
+from causalgia.checks import four_digits, in_list
 from causalgia.effect_table import select_tasks, tasks_in_table
-from causalgia.errors import NAMES_SHOWN, DataError
+from causalgia.errors import NAMES_SHOWN, DataError, first_of
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import (
     LEAST_P_SHOWN,

@@ -11,7 +11,7 @@ import xarray as xr
 
 from causalgia.analysis import NOTHING_PLANNED
 from causalgia.attributes import about, has, of_sequences
-from causalgia.checks import first_of, four_digits
+from causalgia.checks import four_digits
 from causalgia.choices import (
     LEAST_FACTOR,
     OPEN,
@@ -19,7 +19,7 @@ from causalgia.choices import (
     VERDICT_WORDS,
 )
 from causalgia.effect_table import of_effects, tasks_in_table
-from causalgia.errors import DataError
+from causalgia.errors import DataError, first_of
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import independent_draws, missed_share_of
 from causalgia.estimation.request import null_value

@@ -31,11 +31,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.checks import first_of
 from causalgia.errors import (
     FallbackWarning,
     StoreError,
     caller_stacklevel,
+    first_of,
     first_words,
     quoted,
     quoted_apart,

@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
-from causalgia.checks import first_of
 from causalgia.design import Arm, Design, Embed, EmbedEach, Insert
 from causalgia.design.intervention import Layout, WrittenSpan, steps_of
 from causalgia.design.null_model import FromSequences
 from causalgia.design.pattern_interventions import FixedPlacebo
-from causalgia.errors import NAMES_SHOWN, DesignError
+from causalgia.errors import NAMES_SHOWN, DesignError, first_of
 from causalgia.notes import Edit, first_findings, notes_of_controls
 from causalgia.predict import Predictor
 from causalgia.sequences.alphabet import parse_iupac

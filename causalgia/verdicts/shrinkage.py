@@ -14,9 +14,8 @@ import xarray as xr
 
 from causalgia.analysis_values import Prior, Shrinkage
 from causalgia.attributes import about
-from causalgia.checks import first_of
 from causalgia.choices import LEAST_TO_SHARE, LEAST_TO_SHRINK, MOST_TO_SHRINK
-from causalgia.errors import CausalgiaWarning, EstimateError
+from causalgia.errors import CausalgiaWarning, EstimateError, first_of
 from causalgia.estimation.exchangeable import EXCHANGEABLE, exchangeable_contrasts
 from causalgia.estimation.request import is_below_floor, null_value
 from causalgia.numerics.row_blocks import weights_of

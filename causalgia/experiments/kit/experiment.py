@@ -541,8 +541,10 @@ def _module_of(name: str) -> ModuleType:
 _MOTIFS_NAMED = 3
 
 
-def motifs_of(design: Design) -> str:
-    """Return the motifs that arms embed, of more than three the first and how many."""
+def motifs_of(design: Experiment) -> str:
+    """Return the motifs that arms embed: what rows are the effect of, where the entry says
+    it (its arms embed mutants, too); else of more than three the first and how many.
+    """
     steps = [step for arm in design.named_arms for step in steps_of(arm.intervention)]
     motifs = [
         step.written.label
@@ -550,6 +552,8 @@ def motifs_of(design: Design) -> str:
         if isinstance(step, Patterned) and not isinstance(step, FixedPlacebo)
     ]
     names = list(dict.fromkeys(motifs))
+    if names and design.entry.of:
+        return design.entry.of
     if len(names) <= _MOTIFS_NAMED:
         return ", ".join(names)
     return f"{names[0]} and {len(names) - 1:,} other motifs"

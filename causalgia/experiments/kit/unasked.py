@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from causalgia.checks import first_of, in_list
+from causalgia.checks import in_list
+from causalgia.errors import first_of
 
 _NAMED = 3
 

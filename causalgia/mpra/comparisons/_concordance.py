@@ -17,9 +17,11 @@ from scipy import special
 from causalgia.attributes import attributes
 from causalgia.checks import as_ci_prob, as_int, as_probability
 from causalgia.errors import (
+    NAMES_LISTED,
     DegenerateWarning,
     EstimateError,
     caller_stacklevel,
+    first_of,
     printable,
     quoted,
 )
@@ -263,14 +265,16 @@ def _contrasts_without_spread(
             raise EstimateError(
                 f"contrast {quoted(name)}: {found}{f', or {cure}' if others else ''}"
             )
-    each = ", ".join(f"{quoted(name)} ({found})" for name, found in still.items())
+    each = first_of(
+        [f"{quoted(name)} ({found})" for name, found in still.items()], NAMES_LISTED
+    )
     notes = (
         [f"not compared, because elements that do not differ cannot agree: {each}"]
         if still
         else []
     )
     if imprecise:
-        each = ", ".join(map(quoted, imprecise))
+        each = first_of(map(quoted, imprecise), NAMES_LISTED)
         notes.append(
             f"not compared, because {side} effects do not vary beyond their own "
             f"standard errors: {each}"

@@ -17,6 +17,7 @@ from causalgia.errors import (
     DesignError,
     PredictorError,
     SequenceError,
+    comma_list,
     quoted,
 )
 from causalgia.mpra.counts.counts_table import check_fingerprints, design_arms
@@ -187,7 +188,7 @@ def _element_and_arm_codes(
     unknown = [name for name in of_arm.tolist() if name not in place]
     if unknown:
         raise DesignError(
-            f"arm {quoted(unknown[0])} is not one of the design's: {', '.join(arms)}; "
+            f"arm {quoted(unknown[0])} is not one of the design's: {comma_list(arms)}; "
             "correct the arm, or leave its rows out"
         )
     return (

@@ -16,9 +16,11 @@ from scipy import special
 
 from causalgia.checks import nearest
 from causalgia.errors import (
+    NAMES_LISTED,
     DataError,
     EstimateError,
     comma_list,
+    first_of,
     quoted,
     type_in_words,
 )
@@ -175,11 +177,11 @@ def select_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
     )
     if task is None and len(tasks) > 1:
         raise EstimateError(
-            f"virtual: there are the tasks {', '.join(tasks)}; say which one was "
+            f"virtual: there are the tasks {comma_list(tasks)}; say which one was "
             "measured: task="
         )
     if task is not None and str(task) not in tasks:
-        hint = nearest(str(task), tasks, then=f"it has {', '.join(tasks)}")
+        hint = nearest(str(task), tasks, then=f"it has {comma_list(tasks)}")
         raise EstimateError(f"virtual: there is no task {quoted(task)}{hint}")
     return effects.isel(
         task=tasks.index(str(task)) if task is not None else 0, drop=True
@@ -429,7 +431,7 @@ def one_sided_contrasts(
         called[1]: [name for name in dict.fromkeys(measured) if name not in names],
     }
     parts = [
-        f"{side} {comma_list(map(quoted, some))}"
+        f"{side} {first_of(map(quoted, some), NAMES_LISTED)}"
         for side, some in alone.items()
         if some
     ]
@@ -497,8 +499,8 @@ def match_contrasts(
         return {of_measured[0]: of_virtual[0]}
     pair = f"pairs={{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
     raise EstimateError(
-        f"virtual contrasts {', '.join(of_virtual)} and measured contrasts "
-        f"{', '.join(of_measured)} share no name; name them alike, or say which "
+        f"virtual contrasts {comma_list(of_virtual)} and measured contrasts "
+        f"{comma_list(of_measured)} share no name; name them alike, or say which "
         f"belong together: {pair}",
     )
 

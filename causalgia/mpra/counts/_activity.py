@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
-from causalgia.checks import first_of
-from causalgia.errors import DataError, quoted, quoted_if_commas
+from causalgia.errors import DataError, comma_list, first_of, quoted, quoted_if_commas
 from causalgia.mpra.counts.barcodes import (
     as_arms,
     cell_ratios,
@@ -440,7 +439,7 @@ def no_element_with_two(names: Sequence[str]) -> str:
     'no element has oligos under two of test'
     """
     return (
-        f"no element has oligos under two of {', '.join(quoted_if_commas(names))}, so "
+        f"no element has oligos under two of {comma_list(names)}, so "
         "that none has an effect. Where arms share their backgrounds, let the side table give those one "
         "name of an element. The activity of each oligo: `mpra activity`"
     )

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from causalgia.errors import DataError, comma_list, quoted
+from causalgia.errors import NAMES_LISTED, DataError, comma_list, first_of, quoted
 from causalgia.inputs import from_cell, is_file, open_regular_file
 from causalgia.mpra.counts.count_tables import (
     CountTable,
@@ -428,7 +428,7 @@ def _read_assignment(table: _Table) -> _Assignment:
         of = pairs.loc[pairs["barcode"] == wrong[0], "oligo"]
         raise DataError(
             f"{where}: barcode {wrong[0]} is of several oligos or lines "
-            f"({comma_list(map(quoted, of))}), as are {len(wrong) - 1:,} more"
+            f"({first_of(map(quoted, of), NAMES_LISTED)}), as are {len(wrong) - 1:,} more"
         )
     return _Assignment(pairs.set_index("barcode")["oligo"], taken, variants)
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from causalgia.errors import DataError, comma_list, quoted
+from causalgia.errors import NAMES_LISTED, DataError, comma_list, first_of, quoted
 from causalgia.inputs import read_bytes
 from causalgia.types import Ints
 
@@ -278,7 +278,7 @@ def count_table(
         named = [name for name in some if plain_name(name) == exact]
         if len(some) > 1 and len(named) != 1:
             raise DataError(
-                f"{at}: {comma_list(map(quoted, some))} may each be the {key}"
+                f"{at}: {first_of(map(quoted, some), NAMES_LISTED)} may each be the {key}"
             )
         if some:
             found[key] = cells[(named or some)[0]]
@@ -532,7 +532,7 @@ def long_counts(table: CountTable) -> tuple[pd.DataFrame, bool]:
         has = "DNA and no RNA" if next(iter(sorted(lone))) in dna else "RNA and no DNA"
         raise DataError(
             f"{table.where}: replicate {quoted(min(lone))} has a column of {has}; there "
-            f"are {comma_list(map(quoted, table.counts))}"
+            f"are {first_of(map(quoted, table.counts), NAMES_LISTED)}"
         )
     if "replicate" in cells and [*rna] != [""]:
         raise DataError(

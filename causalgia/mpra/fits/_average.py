@@ -12,8 +12,8 @@ from scipy.sparse import csr_array
 
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
-from causalgia.checks import as_ci_prob, first_of
-from causalgia.errors import NAMES_SHOWN, DataError, EstimateError, quoted
+from causalgia.checks import as_ci_prob
+from causalgia.errors import NAMES_SHOWN, DataError, EstimateError, first_of, quoted
 from causalgia.estimation._from_effects import with_contrast_dim
 from causalgia.estimation._random_effects import random_effects
 from causalgia.estimation.shared_error import df_with_shared_noise

@@ -24,8 +24,10 @@ from causalgia.effects.contrast_weights import (
     weights_as_given,
 )
 from causalgia.errors import (
+    NAMES_LISTED,
     DataError,
     EstimateError,
+    first_of,
     quoted,
 )
 from causalgia.estimation.moderated_variances import moderate_variances
@@ -183,7 +185,7 @@ def fit_request(
     if not measured.any():
         raise EstimateError(
             "no element has barcodes with DNA under every arm of a contrast; the arms "
-            f"compared are {', '.join(map(quoted, names))}"
+            f"compared are {first_of(map(quoted, names), NAMES_LISTED)}"
         )
     some = np.asarray(measured.any(axis=1))
     elements, oligos = (

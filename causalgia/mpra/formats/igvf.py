@@ -16,7 +16,13 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import about
-from causalgia.errors import DataError, DesignError, quoted
+from causalgia.errors import (
+    NAMES_LISTED,
+    DataError,
+    DesignError,
+    first_of,
+    quoted,
+)
 from causalgia.mpra.counts._activity import aggregate
 from causalgia.mpra.fits import activity
 from causalgia.mpra.formats._variant_tiles import ANNOTATION
@@ -129,7 +135,7 @@ def igvf_table(
     known = data["contrast"].to_numpy().tolist()
     if contrast is None and len(known) > 1:
         raise DataError(
-            f"the fit has {len(known)} contrasts, {', '.join(map(quoted, known))}: say "
+            f"the fit has {len(known)} contrasts, {first_of(map(quoted, known), NAMES_LISTED)}: say "
             "contrast="
         )
     table = variants(
@@ -542,7 +548,7 @@ def variants(
         If the contrast is absent, or no element of the fit is a variant of the library.
     """
     if contrast not in fit["contrast"]:
-        known = ", ".join(map(quoted, fit["contrast"].to_numpy().tolist()))
+        known = first_of(map(quoted, fit["contrast"].to_numpy().tolist()), NAMES_LISTED)
         raise DataError(f"the fit has no contrast {quoted(contrast)}; it has {known}")
     one = fit.sel(contrast=contrast)
     names = ("element", "oligo_name", "SPDI", "allele", "variant_pos")

@@ -21,7 +21,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.checks import first_of, nearest
+from causalgia.checks import nearest
 from causalgia.choices import COMPLEMENT
 from causalgia.errors import (
     NAMES_SHOWN,
@@ -29,6 +29,7 @@ from causalgia.errors import (
     DataError,
     DesignError,
     SequenceError,
+    first_of,
     quoted,
 )
 from causalgia.inputs import as_cell, from_cell, not_written

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import as_int, first_of
+from causalgia.checks import as_int
 from causalgia.design import Design, Genomic
 from causalgia.design.intervention import Layout
 from causalgia.design.null_model import FromParents
@@ -30,6 +30,7 @@ from causalgia.errors import (
     DesignError,
     caller_stacklevel,
     comma_list,
+    first_of,
     quoted,
 )
 from causalgia.mpra.libraries.constructs import Construct, pool_size_for, vendor
