@@ -93,8 +93,9 @@ def test_a_warning_counts_the_constant_tasks_and_names_few():
         arms={"p": cg.Placebo("AGATAAG", at=20), "w": cg.Embed("AAAAAAA", at=20)},
         n_units=30,
     )
-    with pytest.warns(cg.errors.CausalgiaWarning) as said:
+    with pytest.warns(cg.errors.CausalgiaWarning):
         outcomes = cg.run(design, network, rng=0, progress=False)
+    with pytest.warns(cg.errors.CausalgiaWarning) as said:
         cg.analyze(outcomes, control="p", rope="0.2 sd")
     texts = [str(one.message) for one in said]
     assert max(map(len, texts)) < 400

@@ -7,7 +7,6 @@ The tables are written here with the names and layouts of these repositories.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -105,9 +104,9 @@ class TestComments:
         ["# one\n# two\n", "##\n#a\tb\tc\td\n", "# one\n#"],
         ids=["two", "with tabs", "header"],
     )
-    def test_above_the_header_are_left_out(self, tmp_path, above):
-        counts = read(tmp_path, above + self.TEXT)
-        assert first_row(counts) == ([10], [20])
+    def test_above_the_header_are_refused(self, tmp_path, above):
+        with pytest.raises(DataError):
+            read(tmp_path, above + self.TEXT)
 
     def test_names_that_begin_with_the_sign_are_no_comments(self, tmp_path):
         text = table(["DNA", "RNA"], ["oligo_name", "label"]).replace("\tlabel", "")
@@ -121,14 +120,6 @@ class TestComments:
             {"oligo_name": names[1:], "element": "u", "arm": list("wxyz")}
         )
         assert read(tmp_path, sums, side)["oligo"].values.tolist() == names[1:]
-
-    def test_in_side_tables_and_assignments(self, tmp_path):
-        side, assigned = tmp_path / "side.tsv", tmp_path / "barcodes.tsv"
-        side.write_text("# arms\n" + SIDE.to_csv(sep="\t", index=False))
-        assigned.write_text("# made today\n" + ASSIGNMENT.to_csv(sep="\t", index=False))
-        text = re.sub(r"\t[ab]\t", "\t", self.TEXT).replace("\toligo_name", "")
-        counts = read(tmp_path, text, side, assignment=assigned)
-        assert first_row(counts) == ([10], [20])
 
 
 class TestExperimentFiles:
