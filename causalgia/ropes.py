@@ -80,7 +80,8 @@ class Rope:
         rope
             Region of practical equivalence. Two numbers, the lower first, of which
             one may be infinite (``(-inf, 0.5)``: is the effect above 0.5, or at most
-            that?); 0, the direction alone; for each task two numbers; ``"0.2 sd"``, of
+            that?); one number, 0.3 for -0.3 to 0.3; 0, the direction alone; for each
+            task such numbers; ``"0.2 sd"``, of
             the control arm; ``"0.1 of largest"``, of the largest effect of its task
             (in an experiment, of the largest effect of one site), at least 0.2 sd;
             ``"placebo"``,
@@ -100,7 +101,7 @@ class Rope:
 
         Examples
         --------
-        >>> Rope.parse("-0.1,0.1") == Rope.parse("-0.1 0.1") == Rope.parse([-0.1, 0.1])
+        >>> Rope.parse("-0.1,0.1") == Rope.parse("0.1") == Rope.parse(0.1)
         True
         >>> str(Rope.parse("K562=-0.1,0.1;HepG2=-1,1"))
         '-0.1 to 0.1 (K562); -1 to 1 (HepG2)'
@@ -135,13 +136,7 @@ class Rope:
             rope = _numbers_of(rope)
         if isinstance(rope, str):
             return _of_name(rope)
-        if is_real(rope):
-            if rope != 0:
-                raise EstimateError(
-                    f"rope={quoted(rope)} is one number; give two ends, or 0 for the "
-                    "direction alone",
-                    argument="rope",
-                )
+        if is_real(rope) and rope == 0:
             return cls("direction", 0)
         if isinstance(rope, Mapping):
             if not rope:
@@ -338,7 +333,7 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
     Parameters
     ----------
     rope
-        Region of practical equivalence. ``(lower, upper)``.
+        Region of practical equivalence. ``(lower, upper)``; r for ``(-r, r)``.
     null
         No effect: 1 for ratios, which the rope then has to contain; about 0 a rope may
         lie on one side.
@@ -359,6 +354,7 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
     causalgia.errors.EstimateError: rope=(0.1, -0.1) is reversed; the lower end comes first
     """
     try:
+        rope = (-rope, rope) if is_real(rope) else rope
         if isinstance(rope, set | frozenset) or any(
             (isinstance(end, str | bytes | Complex) and not isinstance(end, Real))
             or type(end).__name__ in ("bool", "MaskedConstant")  # also NumPy's bool
@@ -390,6 +386,12 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
             f"rope={quoted(rope)} has no width, and no effect is certainly a point; "
             "widen it, for example rope=(-0.1, 0.1), or give rope=0, the direction "
             "alone",
+            argument="rope",
+        )
+    if null and -math.inf < low < 0:
+        raise EstimateError(
+            f"rope={quoted(rope)}: a ratio is not below 0; give its two ends, such as "
+            "(0.8, 1.25)",
             argument="rope",
         )
     if null and not low <= null <= high:

@@ -265,7 +265,7 @@ ROWS = [
         DesignError,
         "rope",
     ),
-    Row("a region is one number", lambda: cg.Analysis(rope=0.1), DesignError, "rope"),
+    Row("a region is below 0", lambda: cg.Analysis(rope=-0.1), DesignError, "rope"),
     Row(
         "a region of a task is reversed",
         lambda: cg.Analysis(rope={"K562": (1, -1)}),

@@ -120,8 +120,8 @@ ROWS = [
         "rope",
     ),
     Row(
-        "a region to decide is one number",
-        lambda: cg.decide(ONE, rope=0.3),
+        "a region to decide is one number below 0",
+        lambda: cg.decide(ONE, rope=-0.3),
         EstimateError,
         "rope",
     ),

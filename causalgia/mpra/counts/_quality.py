@@ -542,7 +542,8 @@ def quality(counts: xr.Dataset) -> xr.Dataset:
     >>> counts = simulated()
     >>> quality(counts)["found"].any().item()
     False
-    >>> copied = quality(counts.assign(rna=counts["rna"][:, [0, 0, 2]]))
+    >>> rna = counts["rna"].copy(data=counts["rna"].values[:, [0, 0, 2]])
+    >>> copied = quality(counts.assign(rna=rna))
     >>> copied.isel(row=copied["found"].values)["where"].values.tolist()
     ['RNA 2, RNA 1']
     """

@@ -53,6 +53,7 @@ from causalgia.mpra.fits.library_links import level_loadings, level_notes
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import log_p, p_and_limits
+from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.schema import validate
 from causalgia.types import Array, Client
 from causalgia.workers import check_client
@@ -331,6 +332,8 @@ def _excess_error(counts: xr.Dataset, found: xr.Dataset) -> dict[str, Any]:
     off = off[(size >= _LEAST_SPREAD) & ((size % 2 == 0) | (off > 0))]
     if not 0 < len(size) <= 2 * len(off):  # most oligos have too few to tell
         return {}
+    if np.median(off) <= DIFFERENCE_ROUNDING * np.abs(mean).max():
+        return {}  # barcodes are alike
     usual = (1.4826 * np.median(off)) ** 2
     B, W = found["n_barcodes"].to_numpy(), found["weight"].to_numpy()
     shared = float(about(found, 0.0).sd_replicate) ** 2 / counts.sizes["replicate"]
