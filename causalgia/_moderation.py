@@ -178,9 +178,12 @@ def moderation(
             seed = Seed.stored(about(effects, "").rng) if rng is None else None
             key = seed or Seed.parse(0 if rng is None else rng)
             half = _half(effects, codes, derive(key.key, "moderation"))
-            found = _chosen(
+            found, compared = _chosen(
                 effects, ice, half, codes, ci_prob, columns, sought, drawn, max_gap
             )
+            rare = [name for name in sought if name not in compared]
+            if rare:
+                out.attrs |= attributes(not_tried="\n".join(rare), max_gap=max_gap)
             labels = ["chosen"]
         else:
             x = np.column_stack([term.values for term in columns])
@@ -233,7 +236,7 @@ def moderation(
     )
     out = out.assign_coords(prob=list(PROBS), **coords)
     attrs = dict(effects.attrs) | selection(effects) | attrs
-    return as_result(out.assign_attrs(attrs), "moderation")
+    return as_result(out.assign_attrs(attrs | out.attrs), "moderation")
 
 
 def _spread(
@@ -394,9 +397,9 @@ def _chosen(
     motifs: dict[str, Motif],
     drawn: _Drawn | None,
     max_gap: int,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], set[str]]:
     """Return for each effect the moderator that explains most in one half of the units,
-    as it does in the other half.
+    as it does in the other half; and the names that were compared for any.
     """
     shape = (1, *ice.shape[1:])
     found: dict[str, Any] = {name: np.full(shape, "", "O") for name in _TEXTS}
@@ -421,6 +424,7 @@ def _chosen(
         )
         for term in columns
     ]
+    compared = set[str]()
     scanned: dict[bytes, list[tuple[str, NDArray[np.bool_], bool]]] = {}
     for k in range(ice.shape[1]):
         runs: Iterator[_Block] = iter(())
@@ -431,7 +435,8 @@ def _chosen(
                 scanned[mark] = list(_scan(drawn.tokens, sites, motifs, max_gap))
             runs = _runs(scanned[mark], max_gap)
         responses = ice[:, k].reshape(len(ice), -1)
-        best, tried = _best(responses, chain(fixed, runs), half, codes)
+        best, tried, names = _best(responses, chain(fixed, runs), half, codes)
+        compared |= names
         for r, (block, column) in enumerate(best):
             at = np.unravel_index(r, ice.shape[2:])
             found["n_candidates"][(k, *at)] = tried
@@ -457,17 +462,18 @@ def _chosen(
             )
             for name, value in (fit | texts | gaps).items():
                 found[name][(0, k, *at)] = np.squeeze(value)
-    return found | {name: found[name].astype(str) for name in _TEXTS}
+    return found | {name: found[name].astype(str) for name in _TEXTS}, compared
 
 
 def _best(
     y: Array, blocks: Iterable[_Block], half: Mask, codes: Codes | None
-) -> tuple[list[tuple[_Block | None, int]], int]:
+) -> tuple[list[tuple[_Block | None, int]], int, set[str]]:
     """Return the block and column that explain most of each response, (n, R), in one
-    half, and how many columns were compared.
+    half; how many columns were compared, and of which names.
     """
     chosen: list[tuple[_Block | None, int]] = [(None, 0)] * y.shape[1]
     z, most, tried = centered(y[half])[1], np.zeros(y.shape[1]), 0
+    names = set[str]()
     squares = (z**2).sum(axis=0)
     z = z / np.sqrt(np.where(squares > 0, squares, 1.0))
     numbers = np.cumsum(half) - 1  # of a unit among those of the half
@@ -487,6 +493,7 @@ def _best(
         tried += int(usable.sum())
         if not usable.any():
             continue
+        names.add(block.name)
         places = np.flatnonzero(usable)
         own = half[block.rows]
         x = values[np.ix_(own, places)].astype(float)
@@ -503,7 +510,7 @@ def _best(
             if score[column, r] > most[r]:
                 most[r] = score[column, r]
                 chosen[r] = (block, int(places[column]))
-    return chosen, tried
+    return chosen, tried, names
 
 
 def _sizes(part: Mask, codes: Codes | None) -> NDArray[np.int64]:

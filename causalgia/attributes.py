@@ -969,6 +969,14 @@ class About(Generic[Absent]):
         "cg.experiments.context_swap, cg.experiments.tile_search",
         "number of sequences that were crossed, or searched",
     )
+    not_tried = _text(
+        "moderation",
+        "cg.moderation",
+        "motifs asked for that too few units have near the site, one a line",
+    )
+    max_gap = _whole(
+        "moderation", "cg.moderation", "bases within which motifs were sought"
+    )
     n_parents = _whole(
         "searches of tiles",
         "cg.experiments.tile_search",

@@ -520,3 +520,17 @@ def test_levels_of_a_category_are_beside_the_one_they_are_compared_with() -> Non
             assert row["inside"].item() == pytest.approx(own, abs=1e-9)
             assert row["outside"].item() == pytest.approx(value[last], abs=1e-9)
         assert f"compared with, {last}" in cg.report(found).replace("\n", " ")
+
+
+def test_a_motif_that_few_sequences_have_near_the_site_is_said() -> None:
+    rng = np.random.default_rng(3)
+    rows = ["".join(rng.choice(list("ACGT"), 120)) for _ in range(120)]
+    rows[::2] = [row[:90] + "TGACTCA" + row[97:] for row in rows[::2]]
+    network = cg.FunctionPredictor(lambda x: x[:, 0, :40].sum(axis=1), tasks=["a"])
+    arms = {"p": cg.Placebo("AGATAAG", at=20), "w": cg.Embed("AAAAAAA", at=20)}
+    design = cg.Design(null=cg.Genomic(of=rows), arms=arms, n_units=120)
+    effects = cg.contrast(cg.run(design, network, rng=0, progress=False), control="p")
+    told = cg.report(cg.moderation(effects, motifs=["TGACTCA"]))
+    assert "TGACTCA" in told
+    near = cg.moderation(effects, motifs=["TGACTCA"], max_gap=90)
+    assert "not_tried" not in near.attrs

@@ -477,6 +477,7 @@ def moderation_parts(
         lines,
         words=dims,
         foot=[
+            _not_tried(found),
             "Contexts were drawn, not set: a moderator is proposed, and a trial in "
             "which both are set confirms it."
             if moderators
@@ -494,6 +495,18 @@ def moderation_parts(
         ],
         every_row=every_row,
         requested=requested,
+    )
+
+
+def _not_tried(found: xr.Dataset) -> str:
+    """Return which motifs were asked for and not compared; empty if all were."""
+    known = about(found, None)
+    if known.not_tried is None:
+        return ""
+    names = first_of(map(cut, known.not_tried.splitlines()), NAMES_SHOWN)
+    return (
+        f"Not tried: {names}, in too few sequences within {known.max_gap} bp of the site "
+        "(max_gap=)."
     )
 
 
