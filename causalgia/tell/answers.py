@@ -15,7 +15,13 @@ import xarray as xr
 
 from causalgia.choices import VERDICTS, Rows, requested_parts
 from causalgia.effect_table import select_tasks, tasks_in_table
-from causalgia.errors import DataError, printable, quoted
+from causalgia.errors import (
+    NAMES_SHOWN,
+    DataError,
+    first_of as first_of_names,
+    printable,
+    quoted,
+)
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.notes import ReportText, as_said, notes_of
 from causalgia.schema import keeps_effects
@@ -514,14 +520,14 @@ def trial_report(
 
 
 def _not_shown(effects: xr.Dataset, lines: Sequence[Line], every: str) -> str:
-    """Return a line on the rows that a table leaves out, with their verdicts: "18
-    negligible, 2 undecided: --all."; empty where it has all.
+    """Return a line on the rows that a table leaves out, with their verdicts: "Not shown:
+    18 negligible, 2 undecided (--all)."; empty where it has all.
     """
     asked = effects.isel(contrast=np.flatnonzero(~is_placebo(effects)))
     rows = [row for line in lines for row in line.rows if not row.is_placebo]
     if "verdict" not in asked:
         more = asked["ace"].size - len(rows)
-        return f"{more:,} more: {every}." if more else ""
+        return f"Not shown: {more:,} rows ({every})." if more else ""
     parts, n_left = [], 0
     for of_helpers in (False, True):
         own = asked.isel(contrast=np.flatnonzero(helpers_of(asked) == of_helpers))
@@ -530,7 +536,12 @@ def _not_shown(effects: xr.Dataset, lines: Sequence[Line], every: str) -> str:
         counts = ", ".join(f"{left[word]:,} {word}" for word in VERDICTS if left[word])
         parts += [f"{'helpers: ' * of_helpers}{counts}"] if counts else []
         n_left += left.total()
-    left_out = len(set(tasks_in_table(effects)) - {row.task for row in rows})
-    if 0 < left_out < n_left:  # else each row is a task
-        parts += [f"{left_out} more task{'s' * (left_out > 1)}"]
-    return f"{'; '.join(parts)}: {every}." if parts else ""
+    if not parts:
+        return ""
+    shown = {row.task for row in rows}
+    left_out = [task for task in tasks_in_table(effects) if task not in shown]
+    tasks = ""
+    if 0 < len(left_out) < n_left:  # else each row is a task
+        one = "causalgia report --task" if "--all" in every else "task="
+        tasks = f" Not answered here: {first_of_names(left_out, NAMES_SHOWN)} ({one})."
+    return f"Not shown: {'; '.join(parts)} ({every}).{tasks}"
