@@ -5,12 +5,9 @@ model with real sequences.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import product
 from typing import Any
 
-import numpy as np
 import xarray as xr
-from scipy import spatial
 
 from causalgia._run import run
 from causalgia.analysis import as_result
@@ -18,28 +15,22 @@ from causalgia.attributes import about, attributes
 from causalgia.checks import in_order, is_not_among
 from causalgia.design import Design
 from causalgia.effects.contrast_weights import Contrasts
-from causalgia.errors import CausalgiaError, DataError, DesignError, quoted
+from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments._junctions import Motifs
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
-from causalgia.refutation.claim import Claim, NeededPredictions, NotApplicableError
+from causalgia.refutation.claim import Claim, NeededPredictions
 from causalgia.refutation.claim_limits import (
     dose_reversal,
     other_null_models,
     tipping_shift,
 )
 from causalgia.refutation.null_shift import (
-    K,
-    auc_limits,
     classifier,
-    classifier_auc,
     kernel_distance,
     kmer_composition,
-    kmer_frequencies,
     prediction_range,
     reweighted_effect,
-    two_samples,
-    untreated_predictions,
 )
 from causalgia.refutation.placebo_controls import (
     another_control,
@@ -313,88 +304,3 @@ def _joined(parts: list[xr.Dataset], failures: list[str]) -> xr.Dataset:
         n_predictions=int(found["n_predictions"].sum()),
     )
     return as_result(found, "refutations")
-
-
-_ABOUT = ("name", "predictor", "predictor_fingerprint", "scale", "null")
-
-
-def null_and_real(claim: Claim) -> xr.Dataset:
-    """Return k-mer frequencies and predictions of backgrounds and of real sequences.
-
-    Use it where `kmer_composition`, `classifier` or `prediction_range` warns, to see
-    what differs.
-
-    Parameters
-    ----------
-    claim
-        What is to be refuted, with ``real=``, or a null model made of real sequences.
-
-    Returns
-    -------
-    Dataset
-        ``kmer_share (sample, kmer)``, ``prediction (sample, sequence, task)`` of as
-        many sequences of either sample, ``divergence`` in bits, and
-        ``auc, auc_lower, auc_upper`` (95 %), as the checks compute them; `sample` is
-        ``"null"`` and ``"real"``.
-
-    Raises
-    ------
-    DataError
-        If there are no real sequences, the units are real sequences themselves, or
-        there are too few of either sample.
-
-    Examples
-    --------
-    >>> import causalgia as cg
-    >>> arms = {
-    ...     "control": cg.Placebo("UGCAUG", at=17),
-    ...     "UGCAUG": cg.Embed("UGCAUG", at=17),
-    ... }
-    >>> design = cg.Design(
-    ...     null=cg.Uniform(length=41), arms=arms, n_units=100, contrasts="control"
-    ... )
-    >>> real = cg.sequences.decode(
-    ...     cg.Uniform(length=41).sample(60, rng=5)["sequence"].values
-    ... )
-    >>> oracle = cg.zoo.oracle("rbfox1_like")
-    >>> claim = cg.refutation.Claim(
-    ...     cg.run(design, oracle, rng=0), oracle, rng=1, real=real
-    ... )
-    >>> found = null_and_real(claim)
-    >>> dict(found["kmer_share"].sizes), round(float(found["kmer_share"].sum()), 6)
-    ({'sample': 2, 'kmer': 64}, 2.0)
-    """
-    try:
-        samples, answers = two_samples(claim), untreated_predictions(claim)
-    except NotApplicableError as error:
-        raise DataError(f"null_and_real: {error}") from error
-    auc, n, m = classifier_auc(claim, samples)
-    low, high = auc_limits(auc, n, m, alpha=0.05)
-    shares = np.stack(
-        [kmer_frequencies(rows).mean(axis=0) for rows in (samples.units, samples.real)]
-    )
-    divergence = float(
-        spatial.distance.jensenshannon(shares[0], shares[1], base=2) ** 2
-    )
-    kmers = ["".join(letters) for letters in product("ACGT", repeat=K)]
-    about = {
-        name: claim.outcomes.attrs[name]
-        for name in _ABOUT
-        if name in claim.outcomes.attrs
-    }
-    return xr.Dataset(
-        {
-            "kmer_share": (("sample", "kmer"), shares),
-            "prediction": (("sample", "sequence", "task"), np.stack(answers)),
-            "divergence": divergence,
-            "auc": auc,
-            "auc_lower": low,
-            "auc_upper": high,
-        },
-        {
-            "sample": ["null", "real"],
-            "kmer": kmers,
-            "task": claim.outcomes["task"].to_numpy().astype(str),
-        },
-        about,
-    )
