@@ -665,3 +665,34 @@ def test_effects_within_the_rounding_of_answers_are_none(tmp_path):
     table = answer.findings["variants"]
     np.abs(answer.findings["null variants"].to_array().to_numpy())
     assert set(np.abs(table["effect"].to_numpy()).ravel()) <= {0.0, 0.5}
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_null_variants_in_unlike_places_are_said_first(tmp_path, active) -> None:
+    rng = np.random.default_rng(5)
+    letters = rng.choice(list("ACGT"), 30_000)
+    places = range(2_000, 28_000, 2_500)
+    for at in places if active else ():
+        for start in range(at - 60, at + 61, 30):
+            letters[start : start + 7] = list("AGATAAG")
+    genome = tmp_path / "genome.fa"
+    genome.write_text(">chr1\n" + "".join(letters) + "\n")
+    found = [
+        cg.sequences.Variant(
+            "chr1", at + 15, letters[at + 15], "A" if letters[at + 15] != "A" else "C"
+        )
+        for at in places
+    ]
+    sites = cg.zoo.Oracle(cg.zoo.MotifCount("AGATAAG", 0.7), tasks=["y"])
+    network = cg.FunctionPredictor(
+        lambda x: np.exp(sites.predict(x.argmax(axis=1).astype(np.uint8))) + 0.01 * x[:, 0].sum(axis=1, keepdims=True),
+        tasks=["y"],
+        scale="counts",
+    )  # fmt: skip
+    null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=50)
+    experiment = cg.experiments.variants(
+        found, genome, length=200, null=null, n_null=200
+    )
+    outcomes = cg.run(experiment, network, rng=0, progress=False)
+    first = experiment.analyze(outcomes).sentences[0]
+    assert ("null variants" in first and "median" in first) == active

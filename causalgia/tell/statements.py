@@ -37,7 +37,7 @@ from causalgia.tell.site_answers import (
 )
 from causalgia.tell.small_answers import moderation_sentence
 from causalgia.tell.table_formats import format_effect, format_se
-from causalgia.tell.variant_sentences import counted_variants
+from causalgia.tell.variant_sentences import counted_variants, unlike_nulls_sentence
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -295,6 +295,7 @@ CLAUSES: dict[str, Callable[..., str]] = {
     "sites left out": lambda n, of, label: (
         f"{n:,} of {of:,} sites are left out: no fill of theirs is free of {label}"
     ),
+    "unlike nulls": unlike_nulls_sentence,
     "variants": _variants,
 }
 """Kind of a clause -> its words, from its values."""

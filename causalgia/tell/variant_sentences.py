@@ -64,3 +64,19 @@ def _one_variant(row: xr.Dataset) -> str:
         makes = row["score_alt"].item() > row["score_ref"].item()
         size += f", {'makes' if makes else 'breaks'} {row['motif'].item()}"
     return f"{cut_middle(str(row['contrast'].item()))} {size}"
+
+
+def unlike_nulls_sentence(own: float, middle: float, low: float, high: float) -> str:
+    """Return that null variants lie in places that predict otherwise.
+
+    Examples
+    --------
+    >>> print(unlike_nulls_sentence(57.1, 0.98, 0.61, 2.0))
+    the references of these variants predict a median of 57.1, those of the null ...
+    """
+    return (
+        f"the references of these variants predict a median of {own:.3g}, those of the "
+        f"null variants {middle:.3g} (90 % of them {low:.3g} to {high:.3g}): null "
+        "variants in unlike places say little of what an allele does, and ranks among "
+        "them are no evidence"
+    )

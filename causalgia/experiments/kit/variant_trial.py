@@ -22,7 +22,7 @@ from causalgia.experiments.kit.listed_rows import (
     row_of_each_line,
     skipped_finding,
 )
-from causalgia.experiments.kit.own_contexts import on_reference
+from causalgia.experiments.kit.own_contexts import REFERENCE, on_reference
 from causalgia.experiments.kit.unasked import null_variant_notes
 from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.multiplicity.matched_ranks import (
@@ -45,6 +45,7 @@ OVER_CONTEXTS = (
     "over contexts: the mean of Y(alternate) - Y(reference) over backgrounds, with its "
     "standard error"
 )
+_CENTRAL, _LEAST_COMPARED = (0.05, 0.5, 0.95), 3
 _ONE_CONTEXT = "no interval: one context"
 _OF_OTHERS = ("notes", "cluster", "control_sd_of", "assignment")
 _COLUMNS = (
@@ -156,9 +157,32 @@ class VariantTrial(Experiment):
             estimates=estimates,
             decisions=decisions,
             findings=found,
-            states=self.states(decisions),
+            states=(*self._unlike_nulls(outcomes), *self.states(decisions)),
             figure=self.entry.draw,
         )
+
+    def _unlike_nulls(self, outcomes: xr.Dataset) -> list[Statement]:
+        """Return for each task whether half of the variants' references predict more, or
+        less, than the central 90 % of those of the null variants.
+        """
+        if (
+            self.matched is None
+            or "outcome" not in outcomes
+            or len(self.windows) < _LEAST_COMPARED
+        ):
+            return []
+        reference = outcomes["outcome"].sel(arm=REFERENCE)
+        others = [x for x in reference.dims if x not in ("unit", "task")]
+        y = reference.mean(others).transpose("unit", "task").to_numpy()
+        own = np.median(y[: len(self.windows)], axis=0)
+        low, middle, high = np.quantile(y[len(self.windows) :], _CENTRAL, axis=0)
+        return [
+            Statement(
+                (("unlike nulls", own[k], middle[k], low[k], high[k]),), str(task)
+            )
+            for k, task in enumerate(reference["task"].to_numpy())
+            if not low[k] <= own[k] <= high[k]
+        ]
 
     def on_reference(self, outcomes: xr.Dataset) -> xr.Dataset:
         """Return outcomes of a track with both alleles at the bases of the reference:
