@@ -354,14 +354,14 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
     causalgia.errors.EstimateError: rope=(0.1, -0.1) is reversed; the lower end comes first
     """
     try:
-        rope = (-rope, rope) if is_real(rope) else rope
-        if isinstance(rope, set | frozenset) or any(
+        ends = (-rope, rope) if is_real(rope) else rope
+        if isinstance(ends, set | frozenset) or any(
             (isinstance(end, str | bytes | Complex) and not isinstance(end, Real))
             or type(end).__name__ in ("bool", "MaskedConstant")  # also NumPy's bool
-            for end in rope
+            for end in ends
         ):
             raise TypeError
-        low, high = (float(end) for end in rope)
+        low, high = (float(end) for end in ends)
     except (TypeError, ValueError, OverflowError):
         raise EstimateError(
             f"rope={quoted(rope)} is not two numbers; for example rope=(-0.1, 0.1)",
@@ -378,7 +378,7 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
         )
     if low > high:
         raise EstimateError(
-            f"rope={quoted(rope)} is reversed; the lower end comes first",
+            f"rope={quoted(rope)} is {'reversed; the lower end comes first' if ends is rope else 'below 0'}",
             argument="rope",
         )
     if low == high:

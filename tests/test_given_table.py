@@ -101,3 +101,9 @@ def test_a_table_without_a_row_to_name_is_refused() -> None:
     for given in (TABLE.assign_coords(task=["x", "x", "z"]), TABLE.max()):
         with pytest.raises(DataError):
             cg.from_effects(given)
+
+
+def test_numbers_of_a_file_are_no_names_of_its_rows() -> None:
+    written = {"": ["a", "b"], "baseMean": ["10", "20"], "effect": ["1.5", "0.1"]}
+    decided = cg.decide(pd.DataFrame(written | {"se": ["0.2", "0.2"]}), rope=0.2)
+    assert decided["contrast"].values.tolist() == ["a", "b"]

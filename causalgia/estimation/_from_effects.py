@@ -17,10 +17,12 @@ from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_ci_prob
 from causalgia.effect_table import blanked, first_row, unmeasured_in_words
 from causalgia.errors import (
+    NAMES_LISTED,
     DataError,
     DegenerateWarning,
     EstimateError,
     caller_stacklevel,
+    first_of,
     quoted,
     type_in_words,
 )
@@ -567,7 +569,11 @@ def with_contrast_dim(fitted: xr.Dataset) -> xr.Dataset:
 def _read_task(rows: EffectRows) -> GivenEffects:
     frame, matrix = rows.frame, rows.covariance
     if "se" not in frame and matrix is None:
-        raise _no_effects(frame)
+        others = [name for name in frame if name != "effect"]
+        raise DataError(
+            "estimates: effects have no errors: a column 'se' (or a covariance, t or "
+            f"limits) is needed beside them, not {first_of(map(quoted, others), NAMES_LISTED)}"
+        )
     if matrix is not None and matrix.ndim == 2:
         matrix = aligned_covariance(matrix, *map(str, matrix.dims))
     columns = {str(name): frame[name].to_numpy() for name in frame}

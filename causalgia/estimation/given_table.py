@@ -348,6 +348,7 @@ def _with_names(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         if name not in others
         and len(table)
         and all(isinstance(value, str) for value in table[name])
+        and pd.to_numeric(table[name], errors="coerce").isna().any()  # of a file
         and not pd.concat([*task, table[name]], axis=1).duplicated().any()
     ]
     if len(texts) == 1:
