@@ -336,7 +336,7 @@ def test_an_open_end_lies_in_no_region() -> None:
     names = {"unit": np.arange(30), "arm": ["0", "a"], "task": ["y"]}
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords=names)
     effects = cg.contrast(outcomes, control="0", scale="ratio")
-    wide = (-1e9, 1e9)
+    wide = (0, 1e9)
     assert verdicts(decide(effects, rope=wide, error="fwer")) == ["undecided"]
     assert verdicts(decide(cg.estimate(effects), rope=wide)) == ["undecided"]
 
