@@ -263,7 +263,9 @@ def test_an_experiment_keeps_its_question_under_another_analysis():
     ):
         np.testing.assert_array_equal(found["q"], answer.decisions["q"])
     lines = str(answer).splitlines()
-    first = next(i for i, line in enumerate(lines) if line.startswith("Not shown: helpers"))
+    first = next(
+        i for i, line in enumerate(lines) if line.startswith("Not shown: helpers")
+    )
     assert all(line.startswith("interaction") for line in lines[first - 3 : first])
 
 
