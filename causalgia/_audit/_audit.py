@@ -838,10 +838,11 @@ class _Work:
         """
         proposing = self.parts.proposing
         n = min(len(proposing), _MOST_MAPPED)
-        total, edited = float(_BASES // proposing.length), 1.0
-        cost = {"ism": 3 * proposing.length + 1.0, "gradient": _A_GRADIENT}
+        timed = None if minutes is None else pace
+        total = float(_BASES // proposing.length)
         if minutes is not None:
-            total, edited = 60 * minutes * pace, self.edit_cost(pace)
+            total = 60 * minutes * pace
+        edited = self.edit_cost(timed)
         a_pattern, a_motif, a_pair = (
             max(1, int(edited * x)) for x in (_A_PATTERN, _A_MOTIF, _A_PAIR)
         )
@@ -856,14 +857,10 @@ class _Work:
         free = total - fixed
         of_maps = min(free / 2, free - a_motif)
         maps: Literal["ism", "gradient"] = "ism"
-        if minutes is not None:
-            cost["ism"] = self.map_cost("ism", pace)
-        a_map = 2 * cost["ism"]  # and one of a shuffle
+        a_map = 2 * self.map_cost("ism", timed)  # and one of a shuffle
         n_mapped = min(n, int(of_maps / a_map))
         if n_mapped < min(n, _ENOUGH_MAPPED) and self.has_gradients:
-            if minutes is not None:
-                cost["gradient"] = self.map_cost("gradient", pace)
-            maps, a_map = "gradient", 2 * cost["gradient"]
+            maps, a_map = "gradient", 2 * self.map_cost("gradient", timed)
             n_mapped = min(n, int(of_maps / a_map))
         if n_mapped < _LEAST_MAPPED:
             least = _LEAST_MAPPED * a_map
@@ -901,26 +898,33 @@ class _Work:
         """Return maps of sequences."""
         return attribute(of, self.predictor, method=method, progress=False)
 
-    def map_cost(self, method: Literal["ism", "gradient"], pace: float) -> float:
-        """Return the time of a map in predictions: 3 L + 1 if each substitution is one;
-        else as measured.
+    def map_cost(self, method: Literal["ism", "gradient"], pace: float | None) -> float:
+        """Return what a map costs in predictions: 3 L + 1 if each substitution is one;
+        else as measured, or, without a pace, by count.
         """
         proposing = self.parts.proposing
-        if method == "ism" and not any(
-            getattr(part, "incremental", False) for part in self.predictor.parts
+        if pace is None and method == "gradient":
+            return _A_GRADIENT
+        if method == "ism" and (
+            pace is None
+            or not any(
+                getattr(part, "incremental", False) for part in self.predictor.parts
+            )
         ):
             return 3 * proposing.length + 1.0
+        assert pace is not None
         two = Sequences(proposing.tokens[:2], proposing.names[:2])
         self.maps(two, method)  # the first prepares
         begin = time.perf_counter()
         self.maps(two, method)
         return max((time.perf_counter() - begin) / 2 * pace, 1.0)
 
-    def edit_cost(self, pace: float) -> float:
+    def edit_cost(self, pace: float | None) -> float:
         """Return the time of a prediction of an edited sequence over that of a whole one,
-        as measured on a small trial of a motif; 1 where each is a whole one.
+        as measured on a small trial of a motif; 1 where each is a whole one, or without a
+        pace.
         """
-        if not any(
+        if pace is None or not any(
             getattr(part, "incremental", False) for part in self.predictor.parts
         ):
             return 1.0

@@ -485,7 +485,7 @@ def periodic(x: Array, y: Array) -> Periodic | None:
     Trend (``"decay"`` of `trend_basis`) and a wave that may die are fitted by least squares
     at each period from 7 to 16 and length. It is a wave where the best period is 8 to 14,
     takes three quarters of the squares that the trend leaves and a quarter of the variance
-    of the curve, and recurs: two thirds of it lie in no single turn. One window of
+    of the curve, and recurs: no turn has more than .65 of it. One window of
     distances, a decay or one distance are none, and fewer than 20 distances tell nothing.
 
     Parameters

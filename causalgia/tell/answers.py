@@ -18,7 +18,7 @@ from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.errors import (
     NAMES_SHOWN,
     DataError,
-    first_of as first_of_names,
+    first_of,
     printable,
     quoted,
 )
@@ -41,7 +41,7 @@ from causalgia.tell.effect_lines import (
 )
 from causalgia.tell.effect_rows import (
     as_reportable,
-    first_of,
+    first_rows,
     helpers_of,
     rows_of,
 )
@@ -353,7 +353,7 @@ def answer_parts(
 
     if all(as_said(sentence).task is None for sentence in answer or ()):
         return parts(range(len(tasks)), ROWS_OF_ANSWER)
-    first = first_of(effects, "task", MOST_SENTENCES).tolist()
+    first = first_rows(effects, "task", MOST_SENTENCES).tolist()
     for n in range(len(first), 0, -1):
         some, most = sorted(first[:n]), ROWS_OF_ANSWER
         while True:
@@ -543,5 +543,5 @@ def _not_shown(effects: xr.Dataset, lines: Sequence[Line], every: str) -> str:
     tasks = ""
     if 0 < len(left_out) < n_left:  # else each row is a task
         one = "causalgia report --task" if "--all" in every else "task="
-        tasks = f" Not answered here: {first_of_names(left_out, NAMES_SHOWN)} ({one})."
+        tasks = f" Not in the table: {first_of(left_out, NAMES_SHOWN)} ({one})."
     return f"Not shown: {'; '.join(parts)} ({every}).{tasks}"

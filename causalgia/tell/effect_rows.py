@@ -493,7 +493,7 @@ def setting_order(effects: xr.Dataset, at: npt.NDArray[np.int64]) -> npt.NDArray
     return at[np.lexsort([np.where(others, 0, value), others])]
 
 
-def first_of(effects: xr.Dataset, dim: str, most: int) -> npt.NDArray[np.int64]:
+def first_rows(effects: xr.Dataset, dim: str, most: int) -> npt.NDArray[np.int64]:
     """Return the positions of the first so many contrasts, or tasks, in the order in
     which their rows are read.
 
@@ -503,7 +503,7 @@ def first_of(effects: xr.Dataset, dim: str, most: int) -> npt.NDArray[np.int64]:
     >>> table = xr.Dataset(
     ...     {"ace": (("contrast", "task"), [[0.1, -2.0, 1.0]])}, coords=names
     ... )
-    >>> first_of(table, "task", 2).tolist()
+    >>> first_rows(table, "task", 2).tolist()
     [1, 2]
     """
     at = np.unravel_index(reading_order(effects), effects["ace"].shape)

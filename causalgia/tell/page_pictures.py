@@ -19,7 +19,7 @@ from causalgia.effect_table import has_gaps, has_positions, tasks_in_table
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.tell import figures
-from causalgia.tell.effect_rows import first_of
+from causalgia.tell.effect_rows import first_rows
 from causalgia.tell.figures.forest_plot import draw_forest
 from causalgia.tell.figures.style import (
     UNNAMED_TASK,
@@ -156,7 +156,7 @@ def _tasks_drawn(effects: xr.Dataset) -> Iterator[tuple[str, str]]:
     tasks = tasks_in_table(effects)
     first = range(len(tasks))
     if "ace" in effects and not has_positions(effects) and len(tasks) > 1:
-        first = first_of(effects, "task", _TASKS_DRAWN).tolist()
+        first = first_rows(effects, "task", _TASKS_DRAWN).tolist()
     of = f", one of {len(tasks):,}" if len(tasks) > _TASKS_DRAWN else ""
     for at in first[:_TASKS_DRAWN]:
         yield tasks[at], "" if tasks[at] == UNNAMED_TASK else f" Task {tasks[at]}{of}."

@@ -76,7 +76,6 @@ def unlike_nulls_sentence(own: float, middle: float, low: float, high: float) ->
     """
     return (
         f"the references of these variants predict a median of {own:.3g}, those of the "
-        f"null variants {middle:.3g} (90 % of them {low:.3g} to {high:.3g}): null "
-        "variants in unlike places say little of what an allele does, and ranks among "
-        "them are no evidence"
+        f"null variants {middle:.3g} (90 % of them {low:.3g} to {high:.3g}): ranks among "
+        "nulls in unlike places may be those of the place, not of the allele"
     )

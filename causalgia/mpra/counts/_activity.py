@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
-from causalgia.errors import DataError, comma_list, first_of, quoted, quoted_if_commas
+from causalgia.errors import DataError, comma_list, quoted
 from causalgia.mpra.counts.barcodes import (
     as_arms,
     cell_ratios,
@@ -170,7 +170,6 @@ def check_oligos_observed(
 
 
 Labels: TypeAlias = NDArray[np.str_]
-_ARMS_NAMED = 12
 _FITTED = "cg.mpra.average(cg.mpra.fit(counts, ...)) allows for silence"
 _SUMMED = (
     "cg.mpra.outcomes(counts, method='sums') does not shrink them where arms fall "
@@ -416,7 +415,7 @@ def _select_oligos(
     if not complete.any():
         raise DataError(
             "no element has barcodes with DNA in every replicate under every one of "
-            f"{first_of(quoted_if_commas(names), _ARMS_NAMED)}; arm_names= compares fewer"
+            f"{comma_list(names)}; arm_names= compares fewer"
         )
     used = wide.index[complete]
     left_out = groups.drop(used).value_counts(sort=False)
