@@ -18,7 +18,6 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import binary_dilation
-from scipy.special import logsumexp
 
 from causalgia.compiled import njit
 from causalgia.errors import EstimateError
@@ -448,8 +447,10 @@ def _cell_weights(height: Array, sizes: Array) -> tuple[Array, float]:
     exponentially.
     """
     log_mass = height + np.log(sizes).sum(axis=1)
-    total = float(logsumexp(log_mass))
-    return np.asarray(np.exp(log_mass - total)), total
+    largest = float(log_mass.max())
+    mass = np.exp(log_mass - largest)
+    total = float(mass.sum())
+    return np.asarray(mass / total), largest + float(np.log(total))
 
 
 def _evaluate_best_start(

@@ -243,8 +243,12 @@ class _TwoScalePosterior:
         at the nodes that matter, at most this many.
         """
         if most not in self._thin:
-            self._thin[most] = _thinned(self._along_center, most)
+            self._thin[most] = _thinned(self._along_center, most, self._in_order)
         return self._thin[most]
+
+    @cached_property
+    def _in_order(self) -> Codes:
+        return _by_tau_and_center(self._along_center)
 
     @cached_property
     def _thin(self) -> dict[int, tuple[Array, ...]]:
@@ -349,25 +353,33 @@ class _TwoScalePosterior:
         )
 
 
-def _thinned(table: tuple[Array, ...], most: int) -> tuple[Array, ...]:
+def _thinned(
+    table: tuple[Array, ...], most: int, order: Codes | None = None
+) -> tuple[Array, ...]:
     """Return at most this many nodes: equally spaced by their cumulative probability in
     the order of the center within 32 slices of tau, and then equally likely.
     """
-    weight, narrow, wide, w = table[2:]
+    weight = table[2]
     if len(weight) <= most:
         return table
+    order = _by_tau_and_center(table) if order is None else order
+    ends = np.cumsum(weight[order]) / weight.sum()
+    rows = order[np.searchsorted(ends, (np.arange(most) + 0.5) / most)]
+    value, root, _, narrow, wide, w = (x[rows] for x in table)
+    return value, root, np.full(most, 1 / most), narrow, wide, w
+
+
+def _by_tau_and_center(table: tuple[Array, ...]) -> Codes:
+    """Return the nodes in the order of the center within 32 slices of tau."""
+    value, _, weight, narrow, wide, w = table
     order = np.argsort(w * narrow**2 + (1 - w) * wide**2, kind="stable")
     slices = np.empty(len(weight), dtype=np.int16)
     # over the last sum, not another sum of the weights: the last node is in slice 32
     # whatever the rounding, and nodes do not depend on it
     summed = np.cumsum(weight[order])
     slices[order] = np.floor(32 * summed / summed[-1])
-    order = np.argsort(table[0][:, 0], kind="stable")
-    order = order[np.argsort(slices[order], kind="stable")]
-    ends = np.cumsum(weight[order]) / weight.sum()
-    rows = order[np.searchsorted(ends, (np.arange(most) + 0.5) / most)]
-    value, root, _, narrow, wide, w = (x[rows] for x in table)
-    return value, root, np.full(most, 1 / most), narrow, wide, w
+    order = np.argsort(value[:, 0], kind="stable")
+    return order[np.argsort(slices[order], kind="stable")]
 
 
 def _interpolate_moments(lattice: Lattice, found: Array) -> Array:
