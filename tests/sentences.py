@@ -79,9 +79,6 @@ EXPERIMENTS: dict[str, Callable[[], X.Experiment]] = {
     "hairpin": lambda: X.hairpin(NULL, WORD[:5], n_units=N),
     "flanks": lambda: X.flanks(NULL, WORD, at=18, n_flanks=6, n_units=N),
     "knock_in": lambda: X.knock_in(letters(30, 60), WORD, at=20, rope=(-0.1, 0.1)),
-    "context_dependence": lambda: X.context_dependence(
-        sites(), element=(20, 40), n_draws=3
-    ),
     "necessity": lambda: X.necessity(sites(), tile_width=20, n_draws=3),
     "necessity of sites": lambda: X.necessity(sites(), motif=WORD, rope=(-0.1, 0.1)),
     "sufficiency": lambda: X.sufficiency(sites(), tile_width=20, n_draws=3),

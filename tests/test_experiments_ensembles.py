@@ -81,7 +81,6 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "affinity": ([RNA], {"kd": KD}),
     "copies": ([RNA], {"motif": "UGCAUG"}),
     "spacing": ([RNA], {"motif": "UGCAUG"}),
-    "context_dependence": ([real()], {"element": (10, 16), "n_draws": 2}),
     "necessity": ([real()], {"tiles": TILES, "n_draws": 2}),
     "sufficiency": ([real()], {"tiles": TILES, "n_draws": 2}),
     "tiles": ([real()], {"tiles": [(8, 18), (24, 33)], "n_draws": 2}),

@@ -4,7 +4,6 @@ searches, against truth.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,19 +13,14 @@ from catalogue_truth import assert_estimates, assert_verdicts
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import (
-    DegenerateWarning,
-)
 from causalgia.experiments import (
-    context_dependence,
     necessity,
     sufficiency,
     tile_search,
     tiles,
 )
-from causalgia.experiments._context_dependence import context_index
 from causalgia.multiplicity.adjusted_p import hierarchical_p
-from causalgia.sequences import decode, encode
+from causalgia.sequences import decode
 from causalgia.zoo import MotifCount, Oracle, Pair, Saturating
 from causalgia.zoo.terms import Gate, Hill
 
@@ -149,95 +143,6 @@ def test_family_wise_error_of_a_search_over_a_tree(
         assert wrong >= stats.binom.ppf(1e-4, n_trials, level)  # the root alone: exact
 
 
-def test_limits_of_the_index_cover_as_they_say_also_where_the_wild_type_is_near_zero() -> (
-    None
-):
-    rng, n_trials, n = np.random.default_rng(1), 10_000, 8
-    for mean_wild in (0.3, 2.0):
-        wild = rng.normal(mean_wild, 1.0, (n, n_trials))
-        change = 0.5 * wild + rng.normal(0.0, 0.5, (n, n_trials))
-        both = np.stack([change, wild])
-        away = both - both.mean(axis=1, keepdims=True)
-        v = np.einsum("ant,bnt->abt", away, away) / (n * (n - 1))
-        found = context_index(
-            both[0].mean(0),
-            both[1].mean(0),
-            (v[0, 0], v[0, 1], v[1, 1]),
-            np.float64(n - 1),
-        )
-        covered = int(((found.lower <= 0.5) & (found.upper >= 0.5)).sum())
-        low = stats.binom.ppf(1e-4, n_trials, 0.95)
-        assert covered >= low
-        assert (
-            covered <= stats.binom.ppf(1 - 1e-4, n_trials, 0.95)
-            or found.unbounded.any()
-        )
-        assert (found.verdict[found.unbounded] == "undecided").all()
-
-
-def test_an_element_that_needs_its_context_one_that_does_not_and_one_that_it_holds_down() -> (
-    None
-):
-    given = sequences()
-    alone = Oracle(
-        MotifCount(FIRST, 4.0),
-        *(replace(word, weight=word.weight / 10) for word in NOISE),
-        scale="activity",
-    )
-    held = Oracle(
-        MotifCount(FIRST, 4.0), MotifCount(SECOND, -3.0), *NOISE, scale="activity"
-    )
-    needs = Oracle(
-        Gate((FIRST, SECOND), bonus=40.0, logic="and"), *NOISE, scale="activity"
-    )
-    for oracle, expected in (
-        (needs, "dependent"),
-        (alone, "neutral"),
-        (held, "inhibited"),
-    ):
-        experiment = context_dependence(
-            given, element=TILES[0], n_draws=4, rope=(-0.5, 0.5)
-        )
-        answer = answer_of(experiment, oracle)
-        index, each = (
-            answer.findings["index"].isel(task=0),
-            answer.findings["of each sequence"].isel(task=0),
-        )
-        wild = oracle.predict(encode(list(given.values())))[:, 0]
-        truth = -oracle.true_ace(experiment, n_units=8_000).item() / wild.mean()
-        assert index["verdict"].item() == expected
-        assert index["lower"].item() - 0.02 < truth < index["upper"].item() + 0.02
-        assert each.sizes["sequence"] == 22
-        assert each["sequence"].values.tolist() == list(given)
-        assert (each["verdict"] == expected).mean() > 0.5
-        assert "exploratory" not in index.attrs
-
-
-def test_index_where_the_wild_type_may_be_zero_is_the_whole_line() -> None:
-    oracle = Oracle(MotifCount("CAC", 0.5), intercepts=[-1.9], scale="activity")
-    experiment = context_dependence(
-        sequences(20), element=(0, 40), n_draws=3, rope=(-0.5, 0.5)
-    )
-    answer = experiment.analyze(cg.run(experiment, oracle, rng=0), rng=0)
-    index = answer.findings["index"].isel(task=0)
-    assert index["unbounded"].item()
-    assert (index["lower"].item(), index["upper"].item()) == (-np.inf, np.inf)
-    assert index["verdict"].item() == "undecided"
-
-
-def test_no_share_is_taken_of_logs_and_one_sequence_is_a_claim_about_itself() -> None:
-    logs = Oracle(
-        Gate((FIRST, SECOND), bonus=4.0, logic="and"), *NOISE, scale="log2 activity"
-    )
-    experiment = context_dependence(
-        list(sequences(1).values()), element=TILES[0], rope=(-0.5, 0.5)
-    )
-    answer = experiment.analyze(cg.run(experiment, logs, rng=0), rng=0)
-    assert not answer.findings
-    assert experiment.analysis.target == "parents"
-    assert answer.estimates["df"].item() == pytest.approx(9.0)
-
-
 @pytest.mark.parametrize("logic", ["and", "or"])
 def test_and_makes_tiles_necessary_or_makes_them_sufficient(logic: str) -> None:
     oracle = gate(logic)
@@ -295,18 +200,6 @@ def test_answers_draw_along_the_sequence() -> None:
     (legend,) = axes.figure.legends
     drawn = {text.get_text() for text in legend.get_texts()}
     assert drawn == {"lost", "alone", "ROPE"}
-
-
-def test_an_ensemble_is_answered_model_by_model() -> None:
-    both = cg.Ensemble({"and": gate("and"), "or": gate("or")})
-    given = sequences()
-    context = context_dependence(given, element=TILES[0], n_draws=2, rope=(-1.0, 1.0))
-    index = context.analyze(cg.run(context, both, rng=0), rng=0)
-    assert index.findings["of each sequence"]["index"].dims == (
-        "sequence",
-        "task",
-        "model",
-    )
 
 
 def test_a_last_tile_is_shorter_where_the_width_does_not_divide() -> None:
@@ -519,7 +412,6 @@ def test_experiments_are_in_the_catalogue_and_are_made_from_plain_settings() -> 
 
     given = decode(cg.Uniform(length=100).sample(20, rng=0)["sequence"].values)
     plain: dict[str, dict[str, Any]] = {
-        "context_dependence": {"element": [10, 30]},
         "necessity": {"tile_width": 20, "tss": [40, 60]},
         "sufficiency": {"tiles": [[0, 20], [30, 50]]},
         "tiles": {"tiles": [[0, 20]], "at": [60, 80], "tss": [30, 50]},
@@ -540,13 +432,3 @@ def test_a_row_without_units_of_its_own_never_appears() -> None:
     assert (answer.estimates["n_clusters"] == 12).all()
 
 
-def test_sentence_and_table_of_context_dependence_agree_on_exact_effects():
-    experiment = context_dependence(
-        sequences(20), element=TILES[0], n_draws=2, rope=(-0.1, 0.1)
-    )
-    gate = Oracle(Gate((FIRST, SECOND), bonus=4.0, logic="and"), scale="activity")
-    with pytest.warns(DegenerateWarning):
-        answer = experiment.analyze(
-            cg.run(experiment, gate, rng=0, progress=False), rng=0
-        )
-    assert answer.decisions["verdict"].item() == "decreases"

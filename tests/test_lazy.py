@@ -476,7 +476,6 @@ CATALOGUE: dict[str, tuple[list[Any], dict[str, Any]]] = {
         [cg.Uniform(length=41)],
         {"motif": "UGCAUG", "other": "GCUGG", "distances": [7, 10, 13], "n_units": 50},
     ),
-    "context_dependence": ([real()], {"element": (10, 16), "n_draws": 2}),
 }
 
 

@@ -426,16 +426,16 @@ def test_sequences_are_a_setting_or_a_genomic_null(folder):
         "[analysis]\n"
         "rope = 0\n"
         "[experiment]\n"
-        'kind = "context_dependence"\n'
+        'kind = "sufficiency"\n'
     )
-    made = cg.experiments.context_dependence(letters, element=(5, 11), rope=0)
+    made = cg.experiments.sufficiency(letters, tiles=[(5, 11)], rope=0)
     for sequences in ('"real.fa"', json.dumps(letters)):
         spec = read_spec(
-            written(folder, f"{head}element = [5, 11]\nsequences = {sequences}\n")
+            written(folder, f"{head}tiles = [[5, 11]]\nsequences = {sequences}\n")
         )
         assert spec.design.named_contrasts == made.named_contrasts
         assert spec.design.n_units == made.n_units
-    null = 'element = [5, 11]\n[null]\nkind = "genomic"\nof = "real.fa"\n'
+    null = 'tiles = [[5, 11]]\n[null]\nkind = "genomic"\nof = "real.fa"\n'
     spec = read_spec(written(folder, head + null))
     assert spec.design.n_units == made.n_units
     assert read_spec(written(folder, spec.to_toml(), "again.toml")) == spec

@@ -216,14 +216,6 @@ _CASES: dict[str, Callable[[], Case]] = {
         n_units=_MANY,
     ),
     "knock_in": _gata1("knock_in", "in random sequences", motif="AGATAAG"),
-    "context_dependence": _tiled(
-        "context_dependence",
-        Oracle(
-            Gate((FIRST, SECOND), bonus=40.0, logic="and"), *_WEAK, scale="activity"
-        ),
-        _BOTH,
-        element=_TILES[0],
-    ),
     "necessity": _tiled("necessity", _gate("or"), _ANY, tile_width=30, n_draws=5),
     "sufficiency": _tiled("sufficiency", _gate("or"), _ANY, tile_width=30, n_draws=5),
     "tiles": _tiled("tiles", _gate("and"), _BOTH, tiles=_TILES, n_draws=5),

@@ -408,24 +408,6 @@ def _knock_in(motif: str, truth: dict[str, tuple[float, float]]) -> Case:
     return case
 
 
-def _context_dependence(seed: int) -> Found:
-    sequences = [
-        net.with_words(text, (AP1, 97), (TEAD, 40))
-        for text in net.backgrounds(_MANY, seed)
-    ]
-    answer = asked(
-        e.context_dependence(sequences, element=(90, 110)), net.in_context(), seed
-    )
-    truth = {"dependent": -1, "neutral": 0, "inhibited": 1}
-    verdicts = answer.findings["index"]["verdict"].to_series().to_dict()
-    said: dict[Key, int | None] = rows_said(answer)
-    said |= {(str(task), "index"): truth.get(v) for task, v in verdicts.items()}
-    planted: dict[Key, int] = {}
-    for task, sign in truth.items():
-        planted |= {(task, "element alone"): sign, (task, "index"): sign}
-    return Found(planted, said, str(answer))
-
-
 _SCREENED = {"AP-1": AP1, "TEAD": "GGAATG", "ZEB": INHIBITOR}
 _READ = Oracle(
     MotifCount(AP1, 0.6),
@@ -662,7 +644,6 @@ CASES: dict[str, Case] = {
     "knock_in, of an inhibitor": _knock_in(
         INHIBITOR, {"one": (net.LESS, net.LESS), "other": (0.0, 0.0)}
     ),
-    "context_dependence": _context_dependence,
     "context_swap": _context_swap,
     "moderation": _moderation,
     "motif_screen": _motif_screen,

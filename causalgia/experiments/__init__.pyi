@@ -4,7 +4,6 @@ from ._across_predictors import (
 )
 from ._affinity import affinity as affinity
 from ._composition import composition as composition
-from ._context_dependence import context_dependence as context_dependence
 from ._context_swap import context_swap as context_swap
 from ._copies import copies as copies
 from ._flanks import flanks as flanks

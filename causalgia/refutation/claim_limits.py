@@ -513,6 +513,6 @@ def _spread_finding(
         if status == "pass"
         else (
             "find what in the backgrounds changes the effect: cg.tipping_point, "
-            "cg.experiments.context_dependence"
+            "cg.experiments.context_swap"
         ),
     )

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.attributes import about
-from causalgia.choices import VERDICT_WORDS
 from causalgia.inputs import rough_percent
 from causalgia.notes import Said, Statement, as_said
 from causalgia.tell.answer_sentences import size_in_words
@@ -36,7 +35,7 @@ from causalgia.tell.site_answers import (
     split_sentence,
 )
 from causalgia.tell.small_answers import moderation_sentence
-from causalgia.tell.table_formats import format_effect, format_se
+from causalgia.tell.table_formats import format_se
 from causalgia.tell.variant_sentences import counted_variants, unlike_nulls_sentence
 
 if TYPE_CHECKING:
@@ -179,54 +178,6 @@ def _neighbors(table: xr.Dataset) -> str:
     return f"{table['contrast'].item()} changes by {', and by '.join(changes)}"
 
 
-def _element_alone(row: xr.Dataset) -> str:
-    verdict = VERDICT_WORDS[str(row["verdict"].item())]
-    return (
-        f"the element alone, against the wild type, {verdict.does()} "
-        f"({effect_in_words(row)})"
-    )
-
-
-_WORDS_OF_VERDICT = {
-    "dependent": "depends on its context",
-    "neutral": "works without its context (neutral)",
-    "inhibited": "is inhibited by its context",
-    "undecided": "may or may not depend on its context (undecided)",
-}
-
-
-def _element(element: str, change: xr.Dataset, row: xr.Dataset) -> str:
-    """Return the verdict on the index, undecided where too few exact effects are, and
-    that on the change.
-    """
-    verdict, of_change = str(row["verdict"].item()), str(change["verdict"].item())
-    if of_change == "undecided" and "exact" in change and change["exact"].item():
-        verdict = of_change
-    ends = {
-        "ace": row["index"].item(),
-        "lower": row["lower"].item(),
-        "upper": row["upper"].item(),
-    }
-    index = f"(wild type - element alone) / wild type = {' '.join(format_effect(ends))}"
-    if row["unbounded"].item():
-        index = (
-            "the mean wild type may be 0, and the share that is lost can be anything"
-        )
-    return (
-        f"element {element} {_WORDS_OF_VERDICT[verdict]}: {index}; the element alone minus the "
-        f"wild type is {effect_in_words(change)} ({of_change})."
-    )
-
-
-def _in_each_sequence(table: xr.Dataset) -> str:
-    """Return how many sequences have each verdict, judged by themselves."""
-    verdicts = table["verdict"].to_numpy()
-    counts = ", ".join(
-        f"{int((verdicts == word).sum())} {word}" for word in _WORDS_OF_VERDICT
-    )
-    return f"of {len(verdicts)} sequences, each by itself: {counts}."
-
-
 def _search(table: xr.Dataset) -> str:
     """Return the narrowest spans that a search found, of one task."""
     known = about(table)
@@ -267,9 +218,6 @@ CLAUSES: dict[str, Callable[..., str]] = {
     "composition": composition_sentence,
     "core": core_sentence,
     "core and flanks": split_sentence,
-    "element": _element,
-    "element alone": _element_alone,
-    "element in each": _in_each_sequence,
     "excess": excess_sentence,
     "families": screen_details,
     "fold": fold_sentence,

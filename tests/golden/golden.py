@@ -638,9 +638,6 @@ def catalogue(zoo, folder):
         "knock_in": lambda: X("knock_in")(
             sequences(30, 60), motif, at=20, rope=(-0.1, 0.1)
         ),
-        "context_dependence": lambda: X("context_dependence")(
-            source, element=(20, 40), n_draws=3
-        ),
         "necessity": lambda: X("necessity")(source, tile_width=20, n_draws=3),
         "sufficiency": lambda: X("sufficiency")(source, tile_width=20, n_draws=3),
         "necessity of sites": lambda: X("necessity")(

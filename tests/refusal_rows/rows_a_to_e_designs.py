@@ -370,16 +370,16 @@ ROWS = [
         "threshold",
     ),
     Row(
-        "an element past the sequence",
-        lambda: e.context_dependence(RANDOM, element=(90, 120)),
+        "a tile past the sequence",
+        lambda: e.sufficiency(RANDOM, tiles=[(90, 120)]),
         DesignError,
-        "element",
+        "tiles",
     ),
     Row(
-        "an element that is the sequence",
-        lambda: e.context_dependence(RANDOM, element=(0, 100)),
+        "a tile that is the sequence",
+        lambda: e.sufficiency(RANDOM, tiles=[(0, 100)]),
         DesignError,
-        "element",
+        "tiles",
     ),
     Row(
         "tiles that overlap",

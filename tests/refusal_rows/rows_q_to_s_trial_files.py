@@ -43,8 +43,8 @@ zoo = "additive"
 [analysis]
 rope = 0
 [experiment]
-kind = "context_dependence"
-element = [5, 11]
+kind = "sufficiency"
+tiles = [[5, 11]]
 """
 BENCH = """
 name = "bench"

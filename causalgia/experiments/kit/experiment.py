@@ -480,7 +480,6 @@ _EXPERIMENT_NAMES = (
     "affinity",
     "copies",
     "spacing",
-    "context_dependence",
     "necessity",
     "sufficiency",
     "tiles",
