@@ -5,9 +5,9 @@ contrasts deviate from float64.
 
 One thread, processor time, contestants in turn, each at its automatic batch size. A
 deviation of the output is the largest, in standard deviations of the output over
-sequences. That of a contrast (a 10-letter word in the middle, minus untreated) is
-`causalgia.predict.answer_comparisons.contrast_deviation` against the network in float64: root mean square
-in standard deviations of the contrast, and the bias in standard errors at 1,000 units.
+sequences. That of a contrast (a 10-letter word in the middle, minus untreated), against
+the network in float64, is the root mean square in standard deviations of the contrast,
+and the bias in standard errors at 1,000 units.
 The line "eager" is the numerical floor of float32. bfloat16, which is refused unless it
 is accepted by name, is there to show why. TF32 is a GPU's: its rounding (both factors
 of a product to 10 bits, sums in float32) is imitated here, so that line has a deviation
@@ -29,7 +29,6 @@ from torch.overrides import TorchFunctionMode
 
 import causalgia as cg
 from causalgia.predict import Predictor
-from causalgia.predict.answer_comparisons import contrast_deviation
 
 WORD = np.array([2, 1, 3, 2, 0, 1, 2, 3, 1, 0], np.uint8)
 
@@ -104,15 +103,20 @@ def measured(size: Sized, n_rows: int, repeats: int) -> dict[str, tuple[float, .
         )
     exact = ways["eager"].reference()
     truth = exact.predict(control)
-    found = {}
+
+    def contrasts(predictor: Predictor) -> np.ndarray:
+        one, other = predictor.predict(treated), predictor.predict(control)
+        return one.astype(np.float64) - other.astype(np.float64)
+
+    effects, found = contrasts(exact), {}
     for name, way in ways.items():
         off = np.abs(way.predict(control) - truth).max(axis=0) / truth.std(
             axis=0, ddof=1
         )
-        deviation = contrast_deviation(
-            way, exact, {"untreated": control, "word": treated}
-        )
-        numbers = (off.max(), deviation.rms.max(), deviation.bias_in_se.max())
+        error = (contrasts(way) - effects) / effects.std(axis=0, ddof=1)
+        rms = np.sqrt((error**2).mean(axis=0)).max()
+        bias_in_se = np.abs(error.mean(axis=0)).max() * np.sqrt(1_000)
+        numbers = (off.max(), rms, bias_in_se)
         speed = np.nan if name == "TF32, imitated" else ratio(times, "eager", name)
         found[name] = (speed, *map(float, numbers))
     return found

@@ -820,9 +820,7 @@ def test_widths_are_decided_alike_in_memory_in_a_store_and_by_another_process(tm
     net = tower()
 
     def run(**options):
-        predictor = cg.predict.PredictorFactory(
-            lambda: cg.TorchPredictor(net, device="cpu", incremental=True)
-        )
+        predictor = cg.TorchPredictor(net, device="cpu", incremental=True)
         return cg.run(design, predictor, rng=3, progress=False, **options)[
             "outcome"
         ].values, predictor
@@ -832,7 +830,7 @@ def test_widths_are_decided_alike_in_memory_in_a_store_and_by_another_process(tm
         key for key, chosen in predictor.choices().items() if chosen
     }
     np.testing.assert_array_equal(stored, here)
-    other = pickle.loads(pickle.dumps(predictor.made))
+    other = pickle.loads(pickle.dumps(predictor))
     np.testing.assert_array_equal(
         cg.run(design, other, rng=3, progress=False)["outcome"].values, here
     )

@@ -577,6 +577,28 @@ def test_a_predictor_that_cannot_be_sent(client: Any) -> None:
         pickle_with_code(begun[0], "the trial")
 
 
+class Served(cg.FunctionPredictor):
+    """Holds what cannot be sent, and says how it is made elsewhere."""
+
+    def __reduce__(self) -> Any:
+        return served, ()
+
+
+def served() -> Served:
+    lock = threading.Lock()
+
+    def answer(x: Any) -> Any:
+        with lock:
+            return x[:, 0].sum(1)
+
+    return Served(answer, tasks=["A"], fingerprint="v1")
+
+
+def test_a_predictor_that_says_how_it_is_made_elsewhere(client: Any) -> None:
+    begun = trial(served())
+    require_same(list(through(client, begun)), begun)
+
+
 def test_a_member_and_an_arm_that_cannot_be_sent() -> None:
     lock = threading.Lock()
     bad = cg.FunctionPredictor(

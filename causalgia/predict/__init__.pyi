@@ -1,9 +1,6 @@
 from ._load_predictor import load_predictor as load_predictor
 from .ensemble import Ensemble as Ensemble
-from .function_predictor import (
-    FunctionPredictor as FunctionPredictor,
-    PredictorFactory as PredictorFactory,
-)
+from .function_predictor import FunctionPredictor as FunctionPredictor
 from .keras_network import from_keras as from_keras
 from .onnx import OnnxPredictor as OnnxPredictor
 from .predictor import NonFiniteError as NonFiniteError, Predictor as Predictor

@@ -1,27 +1,23 @@
-"""Comparisons of answers: of one sequence in several batches, and of a fast predictor
-with an exact one.
-"""
+"""Comparisons of answers to one sequence in several batches."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import EstimateError, PredictorError, quoted
+from causalgia.errors import PredictorError, quoted
 from causalgia.predict.predictor import (
     LONG,
     NonFiniteError,
     Predictor,
     as_token_rows,
-    check_predictor,
 )
-from causalgia.types import Array, Tokens
+from causalgia.types import Tokens
 
 _SEQUENCES_COMPARED = 8
 _NOISE = {8: 1e-9, 4: 1e-4, 2: 1e-2}
@@ -416,124 +412,4 @@ def _difference(
     where = f", position {labels['position']}" if "position" in labels else ""
     return (
         f"task {quoted(labels['task'])}{where}: {first[at]:.6g}, then {second[at]:.6g}"
-    )
-
-
-@dataclass(frozen=True)
-class ContrastDeviation:
-    """Error of contrasts, in standard deviations of the contrast over units; arrays
-    (contrast, task[, model]).
-
-    Parameters
-    ----------
-    contrasts
-        Names of the arms that the control was subtracted from.
-    rms
-        Root mean square of the error of an individual effect.
-    bias
-        Mean error, which no number of units removes.
-    bias_mcse
-        Monte-Carlo standard error of `bias`.
-    bias_in_se
-        Size of the bias in standard errors of the average effect at `n_units`.
-    """
-
-    contrasts: tuple[str, ...]
-    rms: Array
-    bias: Array
-    bias_mcse: Array
-    bias_in_se: Array
-
-
-def contrast_deviation(
-    predictor: Predictor,
-    reference: Predictor,
-    tokens_by_arm: Mapping[str, Tokens],
-    *,
-    n_units: int = 1_000,
-) -> ContrastDeviation:
-    r"""Measure the error of one predictor's contrasts relative to another that computes
-    the same exactly.
-
-    With :math:`C_u` the reference's contrast of unit u (an arm minus the control)
-    and :math:`e_u` the other's minus it, this
-    gives :math:`\sqrt{\overline{e^2}} / s_C`, :math:`\bar e / s_C`
-    and :math:`|\bar e| \sqrt{n} / s_C`, where :math:`s_C` is the standard deviation
-    of :math:`C_u` over units. The average effect over n units has the standard
-    error :math:`s_C / \sqrt n`, so the last is the bias relative to the uncertainty
-    that is reported. Compare with the numerical floor: the same for plain float32
-    (``fast = TorchPredictor(net, tf32=True)`` and ``plain = TorchPredictor(net)``, both
-    against ``plain.reference()``).
-
-    Parameters
-    ----------
-    predictor
-        The fast predictor.
-    reference
-        The exact predictor, such as `TorchPredictor.reference`, with the same tasks.
-    tokens_by_arm
-        Tokens (n, length) of the same units under each arm, by name; the first is the
-        control.
-    n_units
-        Number of units of the intended trial.
-
-    Raises
-    ------
-    PredictorError
-        If one of the two is not a predictor or fails, or their answers have different
-        shapes.
-    EstimateError
-        If there are fewer than two arms or two units, or a contrast does not vary over
-        units (named).
-
-    Examples
-    --------
-    >>> import causalgia as cg
-    >>> exact = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1), dtype="float64")
-    >>> rounded = cg.FunctionPredictor(
-    ...     lambda x: np.round(x[:, 0].sum(-1) / 3) * 3, dtype="float64"
-    ... )
-    >>> control = np.random.default_rng(0).integers(0, 4, (500, 30), dtype=np.uint8)
-    >>> treated = np.where(np.arange(30) < 6, np.uint8(0), control)
-    >>> found = contrast_deviation(rounded, exact, {"control": control, "A6": treated})
-    >>> found.contrasts, bool(abs(found.bias[0, 0]) < 4 * found.bias_mcse[0, 0])
-    (('A6',), True)
-    """
-    for given in (predictor, reference):
-        check_predictor(given, "contrast_deviation(predictor, reference)")
-    sizes = {name: len(as_token_rows(tokens)) for name, tokens in tokens_by_arm.items()}
-    if len(sizes) < 2 or len(set(sizes.values())) > 1 or min(sizes.values()) < 2:
-        raise EstimateError(
-            f"arms= has units by arm {sizes}; two arms or more of the same units "
-            "are needed, the control first"
-        )
-    differences = []
-    for one in (predictor, reference):
-        answers: list[NDArray[Any]] = [
-            one.predict(tokens).astype(np.float64) for tokens in tokens_by_arm.values()
-        ]
-        # every arm minus the first
-        differences.append(np.stack([answer - answers[0] for answer in answers[1:]]))
-    fast, exact = differences
-    if fast.shape != exact.shape:
-        raise PredictorError(
-            f"the predictors give contrasts of shape {fast.shape} and {exact.shape}"
-        )
-    names = tuple(tokens_by_arm)[1:]
-    sd: Array = exact.std(axis=1, ddof=1)
-    at = np.argwhere(sd == 0)
-    if at.size:
-        raise EstimateError(
-            f"the contrast {quoted(names[int(at[0][0])])} is the same for all "
-            f"units (task {int(at[0][1])}), so there is no spread to measure a "
-            "deviation in"
-        )
-    error = (fast - exact) / sd[:, None]
-    bias = error.mean(axis=1)
-    return ContrastDeviation(
-        contrasts=names,
-        rms=np.sqrt((error**2).mean(axis=1)),
-        bias=bias,
-        bias_mcse=error.std(axis=1, ddof=1) / np.sqrt(error.shape[1]),
-        bias_in_se=np.abs(bias) * np.sqrt(n_units),
     )

@@ -1,32 +1,26 @@
-"""Predictors from any callable, and predictors that each process builds by calling a
-function.
-"""
+"""Predictors from any callable."""
 
 from __future__ import annotations
 
 import threading
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from causalgia.errors import CausalgiaError, PredictorError, quoted, type_in_words
+from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answer_checks import (
     as_answers,
     as_numbers,
     check_not_constant,
     first_line,
-    one_line,
 )
-from causalgia.predict.fingerprint import UNREAD, digest, fingerprint_of, parts_of
+from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
 from causalgia.predict.predictor import (
     LONG,
-    EditSession,
     Layout,
     Predictor,
-    Progress,
     Scale,
     SinglePredictor,
     as_batch_size,
@@ -150,10 +144,11 @@ class FunctionPredictor(SinglePredictor):
             opposite=opposite,
             length=length,
         )
-        _check_callable(
-            fn,
-            "FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers",
-        )
+        if not callable(fn):
+            raise PredictorError(
+                "FunctionPredictor takes a callable from one-hot (n, 4, length) to "
+                f"numbers, not {quoted(fn)}"
+            )
         self.fn, self._takes_strings = fn, layout == "strings"
         self.batch_size = as_batch_size(batch_size)
         try:
@@ -303,197 +298,6 @@ def build_once(key: str, build: Callable[[], Predictor]) -> Predictor:
         if key not in _MADE:
             _MADE[key] = build()
         return _MADE[key]
-
-
-def _of_made(name: str, doc: str) -> Any:
-    """Return a property that is that of the built predictor."""
-    return property(lambda factory: getattr(factory.made, name), doc=doc)
-
-
-class PredictorFactory(Predictor):
-    """A predictor that each process builds by calling a function, at the first
-    prediction.
-
-    Use it for a predictor that cannot be pickled (an open session, a handle of another
-    library): only the function is sent to workers, and each builds the predictor once;
-    again if the one built before has another fingerprint.
-
-    Parameters
-    ----------
-    build
-        Takes nothing and returns a predictor, the same in every process.
-
-    Raises
-    ------
-    PredictorError
-        If `build` is not callable; at the first question, if it fails or does not
-        return the predictor that it returned in the sending process.
-
-    Examples
-    --------
-    >>> from causalgia.predict import FunctionPredictor
-    >>> def build():
-    ...     session = np.ones(4)  # stands for an object that cannot be pickled
-    ...     return FunctionPredictor(lambda x: session @ x.sum(-1).T, tasks=["length"])
-    >>> PredictorFactory(build).predict(np.zeros((1, 7), np.uint8))
-    array([[7.]])
-    """
-
-    def __init__(self, build: Callable[[], Predictor]) -> None:
-        _check_callable(
-            build, "PredictorFactory takes a function that returns a predictor"
-        )
-        self._build = build
-        identity = fingerprint_of(build)
-        self._key = identity if not identity.endswith(UNREAD) else uuid.uuid4().hex
-        self._sizes: dict[int, int] = {}
-        self._chosen: dict[str, bool] | None = None
-        self._own: Predictor | None = None
-        self._expected = ""
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the function, the fingerprint of the predictor, and the fixed batch
-        sizes and choices.
-        """
-        chosen = self._chosen if self._own is None else self.choices()
-        return {**vars(self), "_sizes": self.batches(), "_chosen": chosen, "_own": None}
-
-    def __repr__(self) -> str:
-        return f"PredictorFactory({getattr(self._build, '__qualname__', type(self._build).__name__)})"
-
-    @property
-    def made(self) -> Predictor:
-        """The predictor, built at the first access.
-
-        Raises
-        ------
-        PredictorError
-            If the function fails, or returns no predictor.
-        """
-        with _MAKING:
-            if self._own is None:
-                self._own = (
-                    build_once(f"{self._key} {self._expected}", self._make)
-                    if self._expected
-                    else self._make()
-                )
-        if self._sizes:
-            self._own.fix_batches(self._sizes)
-            self._sizes = {}
-        if self._chosen is not None:
-            self._own.choose(self._chosen)
-            self._chosen = None
-        return self._own
-
-    def _make(self) -> Predictor:
-        try:
-            made: object = self._build()
-        except CausalgiaError:
-            raise
-        except Exception as error:
-            raise PredictorError(
-                f"{quoted(self)}: the function raised {one_line(error)}; it must "
-                "return a predictor on every machine"
-            ) from error
-        if not isinstance(made, Predictor):
-            raise PredictorError(
-                f"{quoted(self)}: the function returned {type_in_words(made)}, "
-                "not a predictor"
-            )
-        # before any prediction: a network may count its calls
-        fingerprint = made.fingerprint
-        if self._expected and fingerprint != self._expected:
-            raise PredictorError(
-                f"{quoted(self)}: the function makes another predictor here ({fingerprint}) "
-                f"than where it was sent from ({self._expected})"
-            )
-        self._expected = fingerprint
-        for earlier in [key for key in _MADE if key.startswith(f"{self._key} ")]:
-            del _MADE[earlier]
-        _MADE[f"{self._key} {fingerprint}"] = made
-        return made
-
-    tasks: tuple[str, ...] = _of_made("tasks", "Names of the outputs.")
-    dims: tuple[str, ...] = _of_made("dims", "Dims of an answer.")
-    positions: NDArray[np.int64] | None = _of_made("positions", "Positions of a track.")
-    bin: int | None = _of_made("bin", "Bases in a bin of a track.")
-    scale: str = _of_made("scale", "What the answers are measured on.")
-    task_scales: tuple[str, ...] | None = _of_made(
-        "task_scales", "The scale of each task, where they differ."
-    )
-    models: tuple[str, ...] | None = _of_made(
-        "models", "Names of an ensemble's members."
-    )
-    differ_by: Literal["seeds", "folds", "architectures"] | None = _of_made(
-        "differ_by", "What population an ensemble's members are drawn from."
-    )
-    fingerprint: str = _of_made(
-        "fingerprint",
-        "Fingerprint of the built predictor: a trial does not depend on where it was "
-        "built.",
-    )
-    fingerprint_parts: dict[str, str] = _of_made(
-        "fingerprint_parts", "Fingerprint parts of the built predictor."
-    )
-    precision: np.dtype[Any] = _of_made(
-        "precision", "Coarsest floating dtype that the answers are computed in."
-    )
-    incremental: bool = _of_made(
-        "incremental", "Whether edits may be recomputed in part."
-    )
-
-    @property
-    def parts(self) -> tuple[Predictor, ...]:
-        """The members of an ensemble, else this."""
-        return (self,) if self.made.models is None else self.made.parts
-
-    def resolve_batch_size(self, length: int) -> int:
-        """Return how many sequences go through the network at once."""
-        return self.made.resolve_batch_size(length)
-
-    def batches(self) -> dict[int, int]:
-        """Return the batch sizes that are fixed so far, by length."""
-        return self._sizes if self._own is None else self._own.batches() | self._sizes
-
-    def fix_batches(self, sizes: Mapping[int, int]) -> None:
-        """Use the batch sizes of an earlier run, by length."""
-        self._sizes = {**self._sizes, **sizes}
-
-    def choices(self) -> dict[str, bool]:
-        """Return which edits are recomputed in part, as far as that was tried."""
-        chosen = self._chosen or {}
-        return chosen if self._own is None else self._own.choices() | chosen
-
-    def choose(self, choices: Mapping[str, bool]) -> None:
-        """Use the choices of an earlier run."""
-        self._chosen = {**(self._chosen or {}), **choices}
-
-    def backgrounds_at_once(self, length: int) -> int:
-        """Return how many backgrounds a session of `edits` holds."""
-        return self.made.backgrounds_at_once(length)
-
-    def settle(
-        self, base: Tokens, edited: Tokens, rows: NDArray[np.int64], times: int
-    ) -> None:
-        """Decide which edits are recomputed in part."""
-        self.made.settle(base, edited, rows, times)
-
-    def with_incremental_edits(self, length: int) -> Predictor:
-        """Return the built predictor with edits recomputed in part, this where that is
-        no gain.
-        """
-        made = self.made.with_incremental_edits(length)
-        return self if made is self.made else made
-
-    def edits(self, base: Tokens) -> EditSession:
-        """Return a session for edited versions of backgrounds."""
-        return self.made.edits(base)
-
-    def predict(
-        self, tokens: Tokens, *, progress: Progress | None = None
-    ) -> NDArray[Any]:
-        """Answer for each row of tokens (n, length)."""
-        return self.made.predict(tokens, progress=progress)
 
 
 def _check_callable(value: object, takes: str) -> None:

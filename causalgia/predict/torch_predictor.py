@@ -123,7 +123,7 @@ class TorchPredictor(SinglePredictor):
         elsewhere. The rounding does not cancel in a contrast: root mean square 0.002,
         0.02 and 0.6 standard deviations of the contrast in untrained networks of
         ResidualBind-, DeepSTARR- and BPNet-size, where float32 has 2e-6, 1e-5 and 4e-4.
-        Measure your network's with `causalgia.predict.answer_comparisons.contrast_deviation`.
+        `causalgia.check` measures that of your network.
     incremental
         Whether edits of a background are answered by the changes that they make in each
         layer, where that is less work, by counting, and agrees with full passes;
@@ -403,8 +403,7 @@ class TorchPredictor(SinglePredictor):
         """Return a copy of the network in float64, run eagerly, against which rounding
         is measured.
 
-        Its answers differ from those of this predictor by rounding alone; see
-        `causalgia.predict.answer_comparisons.contrast_deviation`.
+        Its answers differ from those of this predictor by rounding alone.
 
         Raises
         ------
