@@ -26,6 +26,7 @@ from causalgia.sequences.alphabet import (
     reverse_complement,
     reverse_complement_iupac,
 )
+from causalgia.sequences.instance_changes import instance_changes
 
 WEIGHTS = st.lists(st.integers(0, 1_000), min_size=4, max_size=4).filter(any)
 MOTIFS = st.lists(WEIGHTS, min_size=1, max_size=8).map(
@@ -602,3 +603,24 @@ def test_columns_and_rows_of_a_table_are_read_by_their_names():
         assert Motif("x", one).consensus == "TA"
     assert Motif.from_counts("x", 10 * turned).consensus == "TA"
     assert Motif("x", table.to_numpy()).consensus == "AT"
+
+
+def test_changes_of_a_string_are_those_read_by_hand() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.integers(0, 4, (3_000, 12), dtype=np.uint8)
+    after = before.copy()
+    after[:, 4:8] = rng.integers(0, 4, (3_000, 4))
+    found = instance_changes(before, after, np.array([[(4, 8)]]), "GAT")
+
+    def read(rows: np.ndarray) -> list[set[int]]:
+        return [
+            {i for i in range(10) if text[i : i + 3] in ("GAT", "ATC")}
+            for text in decode(rows)
+        ]
+
+    there, now = read(before), read(after)
+    inside = {4, 5}
+    assert found.written.tolist() == [bool(new & inside) for new in now]
+    pairs = list(zip(there, now, strict=True))
+    assert found.made.tolist() == [bool(new - old - inside) for old, new in pairs]
+    assert found.lost.tolist() == [bool(old - new) for old, new in pairs]

@@ -21,7 +21,6 @@ import causalgia as cg
 from causalgia.errors import EstimateError, SequenceError
 from causalgia.experiments import (
     hairpin,
-    junctions,
     kmer_screen,
     knock_in,
     pair,
@@ -392,56 +391,11 @@ def test_a_scramble_that_contains_the_motif():
         n_units=3_000,
     )
     assert not carries(arm_tokens(design, 3_000)["placebo"][:, 20:26], "CACGTG").any()
-    found = junctions(design, "CACGTG", rng=0).squeeze()
-    assert float(found["background"]) == 1
-    assert found["written"].values.tolist() == [0, 0, 0]
-    # 180 rearrangements of CACGTG: a naive scramble still reads it once in 180, and the
-    # count says so
-    still = 1 - float(found["lost"].sel(arm="scrambled"))
-    assert abs(still - 1 / 180) < 4 * (1 / 180 / 3_000) ** 0.5
-    assert still > 0
-    # but for a junction with the base before it
-    assert float(found["lost"].sel(arm="placebo")) > 0.995
     words = [
         name.removeprefix("placebo ")
         for name in cg.placebos("CACGTG", at=20, n_placebos=60)
     ]
     assert not carries(encode(words), "CACGTG").any()
-
-
-def test_a_broken_site_that_still_carries_the_motif():
-    arms = {
-        "untreated": cg.Untreated(),
-        "motif": cg.Embed("CACGTG", at=20),
-        "broken": cg.Embed("CACATG", at=20),
-        "half broken": cg.Embed("CACNTG", at=20),
-    }
-    design = cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=2_000)
-    found = junctions(design, {"E-box": "CACGTG", "any E-box": "CANNTG"}, rng=0)
-    written = found["written"].sel(motif="E-box")
-    assert written.sel(arm=["untreated", "motif", "broken"]).values.tolist() == [
-        0,
-        1,
-        0,
-    ]
-    assert (
-        abs(float(written.sel(arm="half broken")) - 1 / 4) < 4 * (3 / 16 / 2_000) ** 0.5
-    )
-    # broken for one reader alone
-    assert found["written"].sel(motif="any E-box").values.tolist() == [0, 1, 1, 1]
-    pair = cg.motif([[0.97, 0.01, 0.01, 0.01], [0.01, 0.01, 0.97, 0.01]] * 4)
-    weak = junctions(
-        cg.Design(
-            null=cg.Uniform(length=50),
-            arms={"0": cg.Untreated(), "1": cg.Embed("AGAGAGAT", at=9)},
-            n_units=50,
-        ),
-        {"AG": pair},
-        rng=0,
-        threshold=1e-3,
-    )
-    # one base of eight is changed, and it still scores
-    assert weak["written"].sel(arm="1").item() == 1
 
 
 def test_motif_minus_placebo_is_paired():
@@ -518,104 +472,6 @@ def test_shuffles_of_few_parents_treated_as_independent():
         float(means.std(ddof=1)) / 10**0.5, rel=1e-6
     )
     assert float(honest["se"] / naive["se"]) > 2.7
-
-
-def test_embedding_makes_another_motif_at_the_junction():
-    """GAT reads GATA wherever an A follows: a quarter of uniform backgrounds have what
-    was not meant.
-    """
-    arms = {
-        "untreated": cg.Untreated(),
-        "GAT": cg.Embed("GAT", at=20),
-        "fill": cg.Ablate((20, 24), fill="uniform"),
-    }
-    design = cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=8_000)
-    found = junctions(design, ["GATA", "GAT"], rng=0)
-    # those with GATA there already are kept, not made
-    expected = 1 / 4 * (1 - 1 / 64)
-    made = found["made"].sel(motif="GATA")
-    assert (
-        abs(float(made.sel(arm="GAT")) - expected)
-        < 4 * (expected * (1 - expected) / 8_000) ** 0.5
-    )
-    assert float(made.sel(arm="untreated")) == 0
-    assert float(made.sel(arm="fill")) > 0.02  # a fill can be the motif, or end one
-    assert found["written"].sel(motif="GAT").values.tolist() == [0, 1, 0]
-    # the very units of a trial with this seed: their bases from 14 to 30, as a
-    # predictor sees them, read by hand
-    record = cg.FunctionPredictor(
-        lambda x: x[:, :, 14:30].argmax(1) @ 4.0 ** np.arange(16), scale="its letters"
-    )
-    seen = (
-        cg.run(design, record, rng=0, progress=False)["outcome"]
-        .squeeze()
-        .astype(np.int64)
-    )
-    read = {
-        arm: gata_starts(seen.sel(arm=arm).to_numpy()) for arm in ("untreated", "GAT")
-    }
-    by_hand = [
-        bool(new - old) for new, old in zip(read["GAT"], read["untreated"], strict=True)
-    ]
-    assert float(made.sel(arm="GAT")) == np.mean(by_hand)
-
-
-def gata_starts(codes) -> list[set[int]]:
-    texts = (
-        "".join(BASES[code // 4**i % 4] for i in range(16)) for code in codes.tolist()
-    )
-    return [
-        {i for i in range(13) if text[i : i + 4] in ("GATA", "TATC")} for text in texts
-    ]
-
-
-def test_junctions_between_two_sites_insertions_and_deletions():
-    text = "CCCCCCCCCCGACCCCTACCCC"
-    null = cg.Genomic(of={"a": text, "b": "C" * 12 + "GATACCCCCC"})
-    arms = {
-        "untreated": cg.Untreated(),
-        "two motifs": cg.Embed("CGA", at=2) + cg.Embed("TAC", at=5),
-        "insert": cg.Insert("TTT", at=0),
-        "split": cg.Insert("T", at=14),
-        "delete": cg.Delete((12, 16)),
-    }
-    design = cg.Design(null=null, arms=arms, n_units=2)
-    found = junctions(design, "GATA", rng=0).squeeze()
-    rows = {
-        name: [float(found[name].sel(arm=arm)) for arm in arms]
-        for name in ("written", "made", "lost")
-    }
-    assert rows["written"] == [0] * 5
-    # GA and TA meet, between two motifs and over a deletion
-    assert rows["made"] == [0, 1, 0, 0, 0.5]
-    # what moves along with its sequence is not lost
-    assert rows["lost"] == [0, 0, 0, 0.5, 0.5]
-    assert float(found["background"]) == 0.5
-
-
-def test_junctions_of_alleles_and_of_motifs_by_name():
-    contexts = cg.Genomic(
-        of={"gain": "CCCCGACACCCC", "loss": "CCCCGATACCCC", "none": "C" * 12}
-    )
-    design = cg.Design(
-        null=contexts,
-        arms={
-            "reference": cg.EmbedEach(["C", "T", "C"], at=[6, 6, 3]),
-            "alternate": cg.EmbedEach(["T", "C", "GATA"], at=[6, 6, 3]),
-        },
-        n_units=3,
-    )
-    found = junctions(design, "GATA", rng=0).sel(arm="alternate").squeeze()
-    assert [
-        round(3 * float(found[name]))
-        for name in ("written", "made", "lost", "background")
-    ] == [1, 1, 1, 1]
-    wide = cg.Design(
-        null=cg.Uniform(length=60),
-        arms={"0": cg.Untreated(), "1": cg.Embed("AGATAAG", at=9)},
-        n_units=20,
-    )
-    assert junctions(wide, "GATA1", rng=0, n_units=10).attrs["n_units"] == 10
 
 
 # --- predictors, covariates, arguments ------------------------------------------------

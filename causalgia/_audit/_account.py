@@ -15,9 +15,9 @@ from scipy import special
 from causalgia._audit.explained import LEAST_EFFECTIVE, effective_number, varying
 from causalgia._audit.named import LEAST_FATHERS
 from causalgia._audit.network import mean_answers
+from causalgia.design.patterns import Motifs, named_patterns
 from causalgia.errors import SequenceError
 from causalgia.estimation.standard_errors import regress
-from causalgia.experiments._junctions import Motifs, motifs_with_thresholds
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
@@ -151,8 +151,8 @@ def account(
             f"{len(given):,} sequences, {n:,} of them independent (without overlap): an "
             f"account takes {_LEAST_UNITS} or more"
         )
-    searched = {} if motifs is None else motifs_with_thresholds(motifs, None)
-    every = {label: Named(*how) for label, how in searched.items()}
+    searched = {} if motifs is None else named_patterns(motifs)
+    every = {label: Named(one) for label, one in searched.items()}
     named = {x: one for x, one in every.items() if one.mark(given.tokens).any()}
     stages = Stages(20 + len(named), show=progress)
 

@@ -199,7 +199,6 @@ _IN_PYTHON = (
     "null_models",
     "across_predictors",
     "tile_search",
-    "junctions",
 )
 
 

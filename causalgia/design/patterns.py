@@ -4,10 +4,10 @@ strings of overlapping sites.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -15,11 +15,19 @@ from causalgia.checks import as_position
 from causalgia.choices import BASES
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences.alphabet import parse_iupac
-from causalgia.sequences.motif_names import as_string_or_motif, motif
+from causalgia.sequences.motif_names import (
+    MotifLike,
+    as_string_or_motif,
+    is_pattern,
+    motif,
+    motifs_of_file,
+)
 from causalgia.sequences.motifs import Motif
 from causalgia.types import Tokens, Units
 
 Instance = Literal["sample", "consensus"]
+#: strings or motifs, by name or not
+Motifs: TypeAlias = Sequence[MotifLike] | Mapping[str, MotifLike] | MotifLike
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,35 @@ def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
     except SequenceError as error:
         raise DesignError(str(error)) from error
     return Pattern(source, instance or "sample")
+
+
+def named_patterns(motifs: Motifs) -> dict[str, str | Motif]:
+    """Return strings and motifs by name: of one, a list, a mapping or a file.
+
+    Examples
+    --------
+    >>> named_patterns(["AGATAAG"]), named_patterns({"E-box": "CACGTG"})
+    ({'AGATAAG': 'AGATAAG'}, {'E-box': 'CACGTG'})
+    """
+    of_file = motifs_of_file(motifs)
+    motifs = motifs if of_file is None else of_file
+    if is_pattern(motifs):
+        motifs = [motifs]  # type: ignore[list-item]  # one
+    if isinstance(motifs, Mapping):
+        found = {str(name): as_pattern(one).source for name, one in motifs.items()}
+    elif isinstance(motifs, Iterable):
+        patterns = [as_pattern(one) for one in motifs]
+        names = [one.label for one in patterns]
+        if len(set(names)) < len(names):
+            raise DesignError(f"motifs: two of {quoted(names)} are one; give each once")
+        found = {one.label: one.source for one in patterns}
+    else:
+        raise DesignError(
+            f"motifs={quoted(motifs)} is no string, motif or list of these"
+        )
+    if not found:
+        raise DesignError("motifs: there is none; give one or more")
+    return found
 
 
 def as_letters(text: object) -> Pattern:

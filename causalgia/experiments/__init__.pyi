@@ -8,7 +8,6 @@ from ._context_swap import context_swap as context_swap
 from ._copies import copies as copies
 from ._flanks import flanks as flanks
 from ._hairpin import hairpin as hairpin
-from ._junctions import junctions as junctions
 from ._kmer_screen import kmer_screen as kmer_screen
 from ._knock_in import knock_in as knock_in
 from ._motif import motif as motif

@@ -12,7 +12,6 @@ from causalgia.checks import as_position
 from causalgia.design import Embed, Genomic, Intervention, NullModel, Placebo
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments._junctions import motif_changes
 from causalgia.experiments.kit.answer import Reading
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.neighbors import Place, moderated_by_neighbors
@@ -28,6 +27,7 @@ from causalgia.notes import Statement
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.fasta import Source
+from causalgia.sequences.instance_changes import instance_changes
 from causalgia.streams import derive
 
 NET = "motif minus placebo"
@@ -174,7 +174,7 @@ def _share_unintended(
     begin = max(place.at - width, 0)
     near = slice(begin, place.at + 2 * width)
     own = np.array([[[place.at - begin, place.at - begin + width]]])
-    found = motif_changes(
+    found = instance_changes(
         tokens[:, near], written[:, near], own, place.pattern, threshold=place.threshold
     )
     return float((found.made if meant else found.made | found.written).mean())

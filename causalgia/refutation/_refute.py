@@ -14,9 +14,9 @@ from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.checks import in_order, is_not_among
 from causalgia.design import Design
+from causalgia.design.patterns import Motifs
 from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import CausalgiaError, DesignError, quoted
-from causalgia.experiments._junctions import Motifs
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
 from causalgia.refutation.claim import Claim, NeededPredictions

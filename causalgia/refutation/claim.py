@@ -21,7 +21,7 @@ from causalgia.attributes import about, attributes
 from causalgia.design import Arm, Design, NullModel
 from causalgia.design.null_model import FromSequences
 from causalgia.design.pattern_interventions import check_rearrangeable
-from causalgia.design.patterns import as_pattern
+from causalgia.design.patterns import Motifs, as_pattern, named_patterns
 from causalgia.design.placebo_contrasts import N_ORDERS
 from causalgia.effects import contrast
 from causalgia.effects.contrast_weights import Contrasts
@@ -34,7 +34,6 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import estimate
-from causalgia.experiments._junctions import Motifs, motifs_with_thresholds
 from causalgia.predict import Predictor
 from causalgia.schema import check_no_positions, validate
 from causalgia.sequences.fasta import Sequences, Source
@@ -111,9 +110,8 @@ class Claim:
         Natural sequences of the length of the backgrounds. None: the sequences that the
         null model was made of.
     motifs
-        Strings or motifs that must not arise at a junction, as
-        `causalgia.experiments.junctions` takes them. None: the motifs that the arms
-        write.
+        Strings or motifs that must not arise at a junction. None: the motifs that the
+        arms write.
     positive
         A string or motif that the predictor must know.
 
@@ -180,7 +178,7 @@ class Claim:
         """
         try:
             if self.motifs is not None:
-                motifs_with_thresholds(self.motifs, None)
+                named_patterns(self.motifs)
         except CausalgiaError as error:
             raise DesignError(f"motifs=...: {error}") from error
         if self.positive is None:

@@ -12,14 +12,10 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.attributes import about
-from causalgia.design import Embed, Insert, KletShuffle
-from causalgia.design.intervention import steps_of
-from causalgia.errors import quoted
-from causalgia.experiments._junctions import (
-    _written_spans,
-    motif_changes,
-    motifs_with_thresholds,
-)
+from causalgia.design import Delete, Embed, EmbedEach, Insert, KletShuffle
+from causalgia.design.intervention import Intervention, Layout, steps_of
+from causalgia.design.patterns import named_patterns
+from causalgia.errors import DesignError, quoted
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
     Claim,
@@ -32,9 +28,10 @@ from causalgia.refutation.claim import (
     row_of,
     upper_tail,
 )
+from causalgia.sequences.instance_changes import instance_changes
 from causalgia.sequences.shuffles import log_degeneracy
 from causalgia.streams import derive
-from causalgia.types import Mask
+from causalgia.types import Ints, Mask, Units
 
 DISTINCT, REPEATED = 0.9, 0.75
 """Effective number of distinct units, as a share of the independent ones, below which a
@@ -527,10 +524,7 @@ def _without_sites(claim: Claim) -> list[Finding]:
             ),
             cure=""
             if status == "pass"
-            else (
-                "move the motif, change its flanks, or claim the site that arises: "
-                "cg.experiments.junctions names it"
-            ),
+            else ("move the motif, change its flanks, or claim the site that arises"),
         )
     ]
 
@@ -556,21 +550,43 @@ def _touched_units(claim: Claim) -> dict[str, Mask]:
                 "the arms write no motif, and no motifs were given; name them: "
                 "motifs=[...]"
             )
-    searched = motifs_with_thresholds(motifs, None)
+    searched = named_patterns(motifs).values()
     found: dict[str, Mask] = {}
     for arm in design.named_arms:
         after = claim.sequences(arm.name, units, key=key)
         if after.shape[1] != units.tokens.shape[1]:
-            raise NotApplicableError(
-                f"arm {quoted(arm.name)} changes the length; "
-                "cg.experiments.junctions says where sites arise"
-            )
+            raise NotApplicableError(f"arm {quoted(arm.name)} changes the length")
         spans = _written_spans(arm.intervention, units.tokens.shape[1], units.ids)
         changes = [
-            motif_changes(units.tokens, after, spans, one, threshold=p)
-            for one, p in searched.values()
+            instance_changes(units.tokens, after, spans, one) for one in searched
         ]
         found[arm.name] = np.logical_or.reduce(
             [change.made | change.lost for change in changes]
         )
     return found
+
+
+def _written_spans(intervention: Intervention, length: int, units: Units) -> Ints:
+    """Return the (start, stop) that each step writes, (n, steps, 2), or (1, steps, 2)
+    where all units share them.
+    """
+    steps = steps_of(intervention)
+    each = [step for step in steps if isinstance(step, EmbedEach)]
+    laid = [step.lay(Layout(length)) for step in steps if step not in each]
+    if not each:
+        laid = [intervention.lay(Layout(length))]
+    written = [(one.start, one.stop) for layout in laid for one in layout.written]
+    spans = np.array(written, np.int64).reshape(1, -1, 2)
+    if not each:
+        return spans
+    if any(isinstance(step, Insert | Delete) for step in steps):
+        raise DesignError(
+            f"{intervention}: places of each sequence's own are not followed through a "
+            "change of length"
+        )
+    own = [
+        np.array(step.sites)[(units // np.uint64(step.n_draws)).astype(np.int64)]
+        for step in each
+    ]
+    wide = np.broadcast_to(spans, (len(units), *spans.shape[1:]))
+    return np.concatenate([np.stack(own, axis=1), wide], axis=1)

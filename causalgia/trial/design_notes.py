@@ -256,10 +256,7 @@ def _junction_note(
             f"{len(units.ids):,} sequences)"
         )
     worst = "; ".join(text for _, text in sorted(arising, reverse=True)[:NAMES_SHOWN])
-    return (
-        f"{head}: at the junction {worst}; put them further apart, or "
-        "cg.experiments.junctions says where"
-    )
+    return f"{head}: at the junction {worst}; put them further apart"
 
 
 def _spans_junction(

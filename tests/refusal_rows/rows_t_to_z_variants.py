@@ -11,7 +11,7 @@ import pandas as pd
 
 import causalgia as cg
 from causalgia.errors import DesignError, SequenceError
-from causalgia.experiments import junctions, kmer_screen, knock_in
+from causalgia.experiments import kmer_screen, knock_in
 from causalgia.sequences import Variant, read_variants
 from causalgia.sequences.variant_files import InfoField, annotated_vcf
 from causalgia.sequences.windowed_variants import variant_windows
@@ -203,20 +203,5 @@ ROWS = [
         lambda: kmer_screen(cg.Uniform(length=41), motifs=["UGCAUG", "TGCATG"]),
         DesignError,
         "motifs",
-    ),
-    Row(
-        "a threshold of a word that has no score",
-        lambda: junctions(
-            cg.Design(
-                null=cg.Uniform(length=60),
-                arms={"0": cg.Untreated(), "1": cg.Embed("A", at=9)},
-                n_units=20,
-            ),
-            ["GATA"],
-            rng=0,
-            threshold=1e-3,
-        ),
-        SequenceError,
-        "threshold",
     ),
 ]

@@ -210,13 +210,6 @@ def test_every_list_of_motifs_takes_every_form(form, tmp_path, monkeypatch):
     assert found["label"].values.tolist() == ["ap", ""]
     screen = cg.experiments.motif_screen(cg.Uniform(length=200), given, n_placebos=40)
     assert {"ap +", "ap -", "ebox +"} <= set(screen.arm_names)
-    design = cg.Design(
-        null=cg.Uniform(length=30),
-        arms={"none": cg.Untreated(), "E": cg.Embed("CACGTG", at=9)},
-        n_units=8,
-    )
-    made = cg.experiments.junctions(design, given, rng=0)
-    assert made["motif"].values.tolist() == ["ap", "ebox"]
     pairs = cg.experiments.pairs(cg.Uniform(length=120), given, gaps=[5, 13])
     assert "interaction, ap+ then ebox+, gap 5" in pairs.named_contrasts
     assert len(cg.mpra.OligoRules(motifs=given).motifs) == 2
