@@ -238,7 +238,7 @@ class About(Generic[Absent]):
     )
     source = _text(
         "outcomes, maps, counts",
-        "cg.from_frame, cg.attribution.read_attributions, cg.mpra.read_counts",
+        "cg.from_frame, cg.mpra.read_counts",
         "origin of the values: a function, files, or the positions that were exchanged",
     )
     source_sequences = _text(

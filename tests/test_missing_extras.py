@@ -68,11 +68,6 @@ CASES = {
         "cg.attribute(words, net, method='deeplift', rng=0)",
     ),
     "cg.attribution.match": ("memelite", "", "cg.attribution.match({'a': 'TGACTCA'})"),
-    "cg.attribution.read_attributions": (
-        "hdf5plugin",
-        "",
-        "cg.attribution.read_attributions('reference/finemo/chrombpnet.h5')",
-    ),
     'cg.propose(method="modisco")': (
         "modiscolite",
         "maps = cg.attribute(words, oracle)",

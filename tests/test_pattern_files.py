@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.sequences import decode, encode, one_hot, read_motifs
+from causalgia.sequences import encode, read_motifs
 
 FLANKED = "TCGATAAGCA"
 
@@ -82,13 +82,6 @@ def test_patterns_of_tfmodisco_are_motifs_with_their_seqlets(modisco: Path) -> N
     assert found["pos_patterns.pattern_10"].seqlets.n == 90
 
 
-def test_how_much_is_trimmed(modisco: Path) -> None:
-    name = "pos_patterns.pattern_0"
-    assert cg.read_patterns(modisco, trim=0)[name].consensus == FLANKED
-    assert cg.read_patterns(modisco, trim=0.04)[name].consensus == FLANKED
-    assert cg.read_patterns(modisco, trim=1)[name].consensus == "GATAAG"
-
-
 def test_a_pattern_goes_into_a_trial_and_comes_back(modisco: Path) -> None:
     gata = cg.read_patterns(modisco)["pos_patterns.pattern_0"]
     turned = gata.reverse_complement()
@@ -150,36 +143,12 @@ def finemo(tmp_path: Path) -> Path:
     letters[12:16], letters[45:49], letters[50:54] = "GATA", "GATT", "TATC"
     genome = "".join(letters)
     (tmp_path / "genome.fa").write_text(f">chr1\n{genome}\n")
-    sequences = one_hot(encode([genome[10:30], genome[40:60]]))
-    scores = np.arange(2 * 4 * 20, dtype=np.float16).reshape(2, 4, 20)
-    places = {
-        "chr": np.array(["chr1", "chr1"]),
-        "start": np.array([10, 40]),
-        "peak_id": np.array([0, 1]),
-    }
-    np.savez_compressed(
-        tmp_path / "regions.npz",
-        sequences=sequences.astype(np.int8),
-        contributions=scores,
-        **places,
-    )
-    np.savez(
-        tmp_path / "bare.npz",
-        sequences=sequences.astype(np.int8),
-        contributions=scores.sum(axis=1),
-    )
     lines = [
         hit("chr1", 12, "GATA", "+", 0),
         hit("chr1", 45, "GATA", "+", 1),
         hit("chr1", 50, "GATA", "-", 1),
     ]
     (tmp_path / "hits.tsv").write_text("\n".join([HEADER, *lines, lines[0]]) + "\n")
-    relative = [
-        hit("NA", 2, "GATA", "+", 0),
-        hit("NA", 5, "GATA", "+", 1),
-        hit("NA", 10, "GATA", "-", 1),
-    ]
-    (tmp_path / "relative.tsv").write_text("\n".join([HEADER, *relative]) + "\n")
     bed = [
         f"chr1\t{s}\t{s + 4}\tGATA\t910.0\t{strand}"
         for s, strand in ((12, "+"), (45, "+"), (50, "-"))
@@ -198,26 +167,3 @@ def test_hits_in_a_genome(finemo: Path, table: str) -> None:
     np.testing.assert_allclose(found["GATA"].probabilities, EXPECTED)
     assert found["GATA"].seqlets.n == 3  # the hit that two regions share counts once
     assert found["GATA"].seqlets.contributions is None
-
-
-@pytest.mark.parametrize(
-    ("table", "regions"), [("hits.tsv", "regions.npz"), ("relative.tsv", "bare.npz")]
-)
-def test_hits_in_regions(finemo: Path, table: str, regions: str) -> None:
-    found = cg.read_patterns(finemo / table, regions=finemo / regions)["GATA"]
-    np.testing.assert_allclose(found.probabilities, EXPECTED)
-    arrays = np.load(finemo / regions)
-    scores = arrays["contributions"].astype(float)
-    scores = scores if scores.ndim == 3 else np.repeat(scores[:, None], 4, axis=1)
-    hits = [scores[0, :, 2:6].T, scores[1, :, 5:9].T, scores[1, :, 10:14].T[::-1, ::-1]]
-    bases = [np.eye(4)[encode([word])[0]] for word in ("GATA", "GATT", "GATA")]
-    mean = np.mean([h * b for h, b in zip(hits, bases, strict=True)], axis=0)
-    np.testing.assert_allclose(found.seqlets.contributions, mean)
-    if regions == "regions.npz":
-        np.testing.assert_allclose(found.seqlets.hypothetical, np.mean(hits, axis=0))
-    else:
-        assert found.seqlets.hypothetical is None
-
-
-def test_words_of_the_regions_are_those_of_the_hits(finemo: Path) -> None:
-    assert decode(cg.read_sequences(finemo / "regions.npz").tokens)[0][2:6] == "GATA"

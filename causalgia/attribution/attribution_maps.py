@@ -1,24 +1,20 @@
-"""Maps as they are read and used: from files, at observed bases, averaged over sites,
+"""Maps as they are read and used: from arrays, at observed bases, averaged over sites,
 beside a trial's effects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_count, listed
-from causalgia.errors import PredictorError, SequenceError, quoted
+from causalgia.errors import PredictorError, quoted
 from causalgia.estimation import estimate
-from causalgia.inputs import check_path, open_regular_file
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.moments import observed_scores
 from causalgia.schema import validate
@@ -26,48 +22,24 @@ from causalgia.sequences import find_instances
 from causalgia.sequences.fasta import Sequences, Source, as_sequences
 from causalgia.sequences.motif_names import MotifLike, is_pattern
 from causalgia.sequences.motif_scores import Instances
-from causalgia.sequences.pattern_files import HDF5, opened_hdf5
-from causalgia.sequences.sequence_files import as_letters, load_arrays
-from causalgia.types import Array, Tokens
-
-#: names of scores and of sequences in files, the first that is there; ChromBPNet,
-#: BPNet, FiNeMo, then others
-_SCORES = (
-    "shap/seq",
-    "hyp_scores",
-    "projected_shap/seq",
-    "contributions",
-    "attributions",
-    "scores",
-)
-_SEQUENCES = ("raw/seq", "input_seqs", "sequences", "one_hot", "ohe")
+from causalgia.types import Array
 
 
 def read_attributions(
-    path: str | PathLike[str],
+    scores: ArrayLike,
     *,
-    sequences: Source | None = None,
-    key: str | None = None,
+    sequences: Source,
     task: str = "task",
-    scale: str = "as in the file",
+    scale: str = "as given",
 ) -> xr.Dataset:
-    """Read maps written by another program, for averages, logos and contributions.
-
-    The format is found by the content: HDF5 of ChromBPNet (``shap/seq``, else
-    ``projected_shap/seq``, with ``raw/seq``) or of BPNet (``hyp_scores`` with
-    ``input_seqs``), regions of FiNeMo, or any ``.npz`` or ``.npy`` of scores (n, 4,
-    length) or (n, length, 4) in the order A, C, G, T.
+    """Return the maps of another program, for averages, logos and contributions.
 
     Parameters
     ----------
-    path
-        The file.
+    scores
+        Scores (n, 4, length), (n, length, 4) in the order A, C, G, T, or (n, length).
     sequences
-        The sequences that were explained, as for ``cg.Genomic(of=...)``; by default
-        those in the file, which they must equal.
-    key
-        Name of the scores in the file, where there are several arrays and none has a
-        known name.
+        The n sequences that were explained, as for ``cg.Genomic(of=...)``.
     task, scale
         Name and scale of what was explained.
 
@@ -81,64 +53,38 @@ def read_attributions(
     Raises
     ------
     PredictorError
-        If there are no scores or sequences, several of unknown name, shapes or
-        sequences do not match, or a score is not finite.
+        If the shapes of scores and sequences do not match, scores are of other bases
+        than the sequences', or a score is not finite.
     SequenceError
-        If the file cannot be read, or its sequences are not one-hot.
+        If the sequences cannot be read.
 
     Examples
     --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "maps.npz"
-    >>> np.savez(path, scores=np.array([[[0.1, 0], [0, 0.5], [-0.2, 0], [0, 0]]]))
-    >>> maps = read_attributions(path, sequences=["AC"])
+    >>> scores = np.array([[[0.1, 0], [0, 0.5], [-0.2, 0], [0, 0]]])
+    >>> maps = read_attributions(scores, sequences=["AC"])
     >>> maps["score"].sel(unit=0, position=1, base="C").item()
     0.5
     """
-    check_path(path, "contributions.h5", PredictorError)
-    place = Path(path)
-    with open_regular_file(place, SequenceError) as file:
-        is_hdf5 = file.read(8) == HDF5
-    arrays = _hdf5_arrays(place) if is_hdf5 else load_arrays(place)
-    name = _score_name(arrays, key, place)
-    score = arrays[name]
-    where = f"{place}: {name}" if name else str(place)
-    if score.dtype.kind not in "fiu" or score.ndim not in (2, 3) or not score.size:
-        raise PredictorError(
-            f"{where}: an array of {score.dtype} and shape {score.shape}; scores are "
-            "numbers (n, 4, length), (n, length, 4) or (n, length)"
-        )
+    score, of = np.asarray(scores, np.float64), as_sequences(sequences)
+    n, length = of.tokens.shape
     if score.shape[1:] == (4, 4):
         raise PredictorError(
-            f"{where}: scores of shape {score.shape} fit both (n, 4, length) and (n, "
-            "length, 4)"
+            f"scores of shape {score.shape} fit both (n, 4, length) and (n, length, 4)"
         )
-    of = _explained_sequences(sequences, arrays, name, place)
-    n, length = of.tokens.shape
     if score.shape == (n, 4, length):
         score = score.transpose(0, 2, 1)
     elif score.shape not in ((n, length, 4), (n, length)):
         raise PredictorError(
-            f"{where}: scores of shape {score.shape} beside {n:,} sequences of "
-            f"{length:,} bp; (n, 4, length) or (n, length, 4) of the same sequences"
+            f"scores of shape {score.shape} beside {n:,} sequences of {length:,} bp; "
+            "(n, 4, length) or (n, length, 4) of the same sequences"
         )
-    score = score.astype(np.float64)
     if not np.isfinite(score).all():
         at = tuple(int(k) for k in np.argwhere(~np.isfinite(score))[0])
         raise PredictorError(
-            f"{where}: sequence {at[0]}, position {at[1]} has the score {score[at]}"
+            f"sequence {at[0]}, position {at[1]} has the score {score[at]}"
         )
-    return _dataset(
-        score,
-        of,
-        {
-            "method": "read",
-            "source": place.name,
-            "scale": scale,
-            "sequences": of.digest,
-        },
-        task,
-    )
+    attrs = {"method": "read", "scale": scale, "sequences": of.digest}
+    return _dataset(score, of, attrs, task)
 
 
 def _dataset(
@@ -151,7 +97,7 @@ def _dataset(
         elif (np.count_nonzero(score, axis=2) <= 1).all():
             row, at = (int(k) for k in np.argwhere((score != 0) & ~there)[0][:2])
             raise PredictorError(
-                f"{about(attrs).source}: sequence {row}, position {at} has the score "
+                f"sequence {row}, position {at} has the score "
                 f"of a base that is not the sequence's {'ACGT'[of.tokens[row, at]]}; "
                 "maps and sequences= must be of the same sequences, in one order"
             )
@@ -173,86 +119,6 @@ def _dataset(
         "observed": (("unit", "position"), of.tokens),
     }
     return as_result(xr.Dataset(variables, coords, attrs), "attributions")
-
-
-def _hdf5_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an HDF5 file that may be scores or sequences, by their path
-    in it.
-    """
-    import h5py
-
-    found: dict[str, NDArray[Any]] = {}
-
-    def take(name: str, member: Any) -> None:
-        if (
-            isinstance(member, h5py.Dataset)
-            and member.dtype.kind in "fiub"
-            and len(member.shape or ()) == 3
-        ):
-            found[name] = member[()]
-
-    with opened_hdf5(path) as file:
-        file.visititems(take)
-    return found
-
-
-def _score_name(arrays: Mapping[str, NDArray[Any]], key: str | None, path: Path) -> str:
-    if key is not None and key not in arrays:
-        raise PredictorError(
-            f"{path}: key={quoted(key)} is not there; the file has the arrays "
-            f"{quoted(sorted(arrays))}"
-        )
-    if key is not None:
-        return key
-    known = next((name for name in _SCORES if name in arrays), None)
-    others = [name for name in arrays if name not in _SEQUENCES]
-    if known is None and len(others) != 1:
-        raise PredictorError(
-            f"{path}: key=None, and which of {quoted(sorted(arrays))} are scores is not "
-            "known"
-        )
-    return others[0] if known is None else known
-
-
-def _explained_sequences(
-    sequences: Any, arrays: Mapping[str, NDArray[Any]], scores: str, path: Path
-) -> Sequences:
-    name = next(
-        (name for name in _SEQUENCES if name in arrays and name != scores), None
-    )
-    if sequences is not None:
-        of = as_sequences(sequences)
-        if name is not None:
-            _check_same(of, arrays[name], f"{path}: {name}")
-        return of
-    if name is None:
-        raise PredictorError(f"{path}: has scores and no sequences, and sequences=None")
-    tokens: Tokens = as_letters(arrays[name], None, f"{path}: {name}")
-    if (tokens > 3).any():
-        row, at = (int(k) for k in np.argwhere(tokens > 3)[0])
-        raise PredictorError(
-            f"{path}: {name}: sequence {row} has no base at position {at}"
-        )
-    return Sequences(tokens, tuple(range(len(tokens))))
-
-
-def _check_same(of: Sequences, array: NDArray[Any], place: str) -> None:
-    """Raise PredictorError if sequences differ from those of a file, where these have
-    a base.
-    """
-    try:
-        tokens = as_letters(array, None, place)
-    except SequenceError:  # no sequences after all, or of none but soft letters
-        return
-    if tokens.shape != of.tokens.shape:
-        return
-    wrong = np.argwhere((tokens <= 3) & (tokens != of.tokens))
-    if len(wrong):
-        row, at = (int(k) for k in wrong[0])
-        raise PredictorError(
-            f"{place}: sequence {row} has {'ACGT'[tokens[row, at]]} at position {at}, "
-            f"and sequences= has {'ACGT'[of.tokens[row, at]]}"
-        )
 
 
 @usual_errors

@@ -131,7 +131,7 @@ def _format_of(text: str, path: str | PathLike[str]) -> str:
         return _ENDINGS[ending]
     raise SequenceError(
         f"{path}: neither a line nor the ending of the file says the format of its "
-        f"motifs; read_patterns(format=) is one of {', '.join(_BEGINS)}"
+        f"motifs; read_motifs(format=) is one of {', '.join(_BEGINS)}"
     )
 
 

@@ -12,11 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import is_real
 from causalgia.errors import (
-    MissingExtraError,
     SequenceError,
-    install_command,
     quoted,
 )
 from causalgia.inputs import check_path, open_regular_file, parse_int
@@ -24,12 +21,6 @@ from causalgia.sequences.alphabet import CODES
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.motif_files import read_motifs
 from causalgia.sequences.motifs import Motif, Seqlets
-from causalgia.sequences.sequence_files import (
-    REGION_STARTS,
-    as_letters,
-    load_arrays,
-    region_starts,
-)
 from causalgia.sequences.text_files import numbered_lines, read_text, text_head
 from causalgia.types import Array
 
@@ -41,16 +32,15 @@ _PATTERN_GROUPS = ("pos_patterns", "neg_patterns")
 _OLD = "metacluster_idx_to_submetacluster_results"
 # most positions of a pattern, and most patterns
 _LONGEST_PATTERN = 10_000
+# share of the largest contribution below which outer positions are cut off
+_TRIM = 0.3
 _MOST_PATTERNS = 100_000
 
 
 def read_patterns(
     path: str | PathLike[str],
     *,
-    format: str | None = None,
-    trim: float | None = None,
     genome: str | PathLike[str] | None = None,
-    regions: str | PathLike[str] | None = None,
 ) -> dict[str, Motif]:
     r"""Read patterns found by motif discovery, or motifs of a text file.
 
@@ -64,19 +54,9 @@ def read_patterns(
     ----------
     path
         The file, text plain or gzip-compressed.
-    format
-        Text of motifs: its format, as in `causalgia.sequences.read_motifs`, if neither
-        a line nor the ending of the file says it.
-    trim
-        tfmodisco: outer positions whose sum of \|contribution\| is below this share of
-        the largest (by default 0.3) are cut off; 0 keeps all. The whole pattern stays
-        in ``motif.seqlets``.
     genome
         FiNeMo: the FASTA or .2bit file with the chromosomes of the hits; the motif is the
         base frequency of the hits' strings.
-    regions
-        FiNeMo: ``regions.npz``, the regions in which hits were called, instead of a
-        genome.
 
     Returns
     -------
@@ -88,8 +68,8 @@ def read_patterns(
     ------
     SequenceError
         If the file is absent, of no such format or malformed, has links to other files,
-        a pattern has no position left, hits come without `genome` or `regions` or lie
-        outside them, or an option does not go with the format.
+        a pattern has no position left, hits come without `genome` or lie outside it, or
+        a genome is given with patterns.
 
     References
     ----------
@@ -119,38 +99,21 @@ def read_patterns(
     ('GATAA', 120, 7)
     """
     check_path(path, "modisco.h5", SequenceError)
-    if trim is not None and (not is_real(trim) or not 0 <= trim <= 1):
-        raise SequenceError(
-            f"trim={quoted(trim)} is not a share of the largest contribution, from "
-            "0 to 1; such as 0.3"
-        )
     with open_regular_file(path, SequenceError) as file:
         is_hdf5 = file.read(8) == HDF5
-    is_table = not is_hdf5 and format is None and is_hit_table(path)
-    of = "HDF5" if is_hdf5 else "a table of hits" if is_table else "text of motifs"
-    for name, value, goes in (
-        ("trim", trim, is_hdf5),
-        ("format", format, not is_hdf5),
-        ("genome", genome, is_table),
-        ("regions", regions, is_table),
-    ):
-        if value is not None and not goes:
-            raise SequenceError(
-                f"{path}: {name}={quoted(value)} has no meaning for {of}", argument=name
-            )
-    if is_hdf5:
-        return _read_modisco(Path(path), 0.3 if trim is None else float(trim))
-    if not is_table:
-        return read_motifs(path, format=format)
-    if (genome is None) == (regions is None):
+    is_table = not is_hdf5 and is_hit_table(path)
+    if (genome is not None) != is_table:
         raise SequenceError(
-            f"{path}: hits have places and no bases; give either genome= (a FASTA or "
-            ".2bit file) or regions= (FiNeMo's regions.npz)"
+            f"{path}: genome={quoted(genome)}: a FASTA or .2bit file goes with hits, "
+            "which have places and no bases, and with nothing else",
+            argument="genome",
         )
-    return hit_motifs(path, genome=genome, regions=regions)
+    if is_hdf5:
+        return _read_modisco(Path(path))
+    return read_motifs(path) if genome is None else hit_motifs(path, genome)
 
 
-def _read_modisco(path: Path, trim: float) -> dict[str, Motif]:
+def _read_modisco(path: Path) -> dict[str, Motif]:
     with opened_hdf5(path) as file:
         groups = [name for name in _PATTERN_GROUPS if name in file]
         if not groups:
@@ -167,7 +130,7 @@ def _read_modisco(path: Path, trim: float) -> dict[str, Motif]:
                 )
             for name in names:
                 key = f"{group}.{name}"
-                found[key] = _pattern(_group(patterns, name, path), key, path, trim)
+                found[key] = _pattern(_group(patterns, name, path), key, path)
     if not found:
         raise SequenceError(
             f"{path}: {' and '.join(groups)} hold no pattern_0; tfmodisco found none, "
@@ -204,32 +167,7 @@ def opened_hdf5(path: Path) -> Iterator[h5py.File]:
     import h5py
 
     with as_damage_error(path, "HDF5", SequenceError), h5py.File(path, "r") as file:
-        if file.visititems(_needs_absent_filter):
-            _load_filters(path)
         yield file
-
-
-def _needs_absent_filter(_: str, found: Any) -> bool | None:
-    """Return True for an array that was written through a filter that HDF5 lacks, as
-    those of ChromBPNet are; else None, which goes on to the next.
-    """
-    import h5py
-
-    if not isinstance(found, h5py.Dataset):
-        return None
-    made = found.id.get_create_plist()
-    numbers = [made.get_filter(i)[0] for i in range(made.get_nfilters())]
-    return None if all(map(h5py.h5z.filter_avail, numbers)) else True
-
-
-def _load_filters(path: Path) -> None:
-    try:
-        import hdf5plugin  # noqa: F401  # h5py has its filters from then on
-    except ImportError:
-        raise MissingExtraError(
-            f"{path!s}: is compressed as ChromBPNet does it (Blosc), or by "
-            f"another plugin, which needs hdf5plugin: {install_command('attribution')}",
-        ) from None
 
 
 def _member(group: h5py.Group, name: str, path: Path) -> Any:
@@ -285,7 +223,7 @@ def _array(parent: h5py.Group, name: str, path: Path) -> NDArray[np.float64]:
     return values
 
 
-def _pattern(group: h5py.Group, name: str, path: Path, trim: float) -> Motif:
+def _pattern(group: h5py.Group, name: str, path: Path) -> Motif:
     tables = {
         key: _array(group, key, path)
         for key in ("sequence", "contrib_scores", "hypothetical_contribs")
@@ -297,7 +235,7 @@ def _pattern(group: h5py.Group, name: str, path: Path, trim: float) -> Motif:
             f"{path}: {name} has tables of several lengths, {lengths}; make the file "
             "anew"
         )
-    start, stop = trimmed(contributions, trim)
+    start, stop = trimmed(contributions, _TRIM)
     probabilities = _frequencies(sequence[start:stop], f"{path}: {name}")
     found = _member(_group(group, "seqlets", path), "n_seqlets", path)
     number = (
@@ -354,16 +292,13 @@ _NO_CHROMOSOME = ("NA", "", ".")
 
 
 class Hit(NamedTuple):
-    """A hit: its place, its strand, and the index of its region ("" if the file has
-    none).
-    """
+    """A hit: its place and its strand."""
 
     chromosome: str
     start: int
     stop: int
     motif: str
     minus: bool
-    region: str
     line: int
 
 
@@ -397,9 +332,7 @@ def _first_line(path: str | PathLike[str]) -> str:
 
 def hit_motifs(
     path: str | PathLike[str],
-    *,
-    genome: str | PathLike[str] | None,
-    regions: str | PathLike[str] | None,
+    genome: str | PathLike[str],
 ) -> dict[str, Motif]:
     """Return the motif of each name among hits, in the order of its first hit.
 
@@ -412,12 +345,7 @@ def hit_motifs(
         If the table is malformed, hits of a motif differ in width, or one lies outside
         the genome or its region.
     """
-    hits = list(
-        {
-            (*hit[:5], hit.region if hit.chromosome in _NO_CHROMOSOME else ""): hit
-            for hit in _hits_in(path)
-        }.values()
-    )
+    hits = list({hit[:5]: hit for hit in _hits_in(path)}.values())
     by_name: dict[str, list[Hit]] = {}
     for hit in hits:
         by_name.setdefault(hit.motif, []).append(hit)
@@ -428,13 +356,7 @@ def hit_motifs(
                 f"{path}: hits of {quoted(name)} are {widths[:4]} bases wide; one "
                 "motif has one width"
             )
-    if genome is not None:
-        return {
-            name: _in_genome(found, genome, path) for name, found in by_name.items()
-        }
-    assert regions is not None
-    table = _Regions(regions)
-    return {name: table.motif(found, path) for name, found in by_name.items()}
+    return {name: _in_genome(found, genome, path) for name, found in by_name.items()}
 
 
 def _hits_in(path: str | PathLike[str]) -> Iterable[Hit]:
@@ -452,7 +374,7 @@ def _hits_in(path: str | PathLike[str]) -> Iterable[Hit]:
         raise SequenceError(
             f"{path}: no hits; FiNeMo found none, or the file is cut short"
         )
-    at = {name: header.index(name) for name in (*_NEEDED, "peak_id") if name in header}
+    at = {name: header.index(name) for name in _NEEDED}
     for number, row in rows:
         place = f"{path}: line {number}"
         if len(row) <= max(at.values()):
@@ -475,8 +397,7 @@ def _hits_in(path: str | PathLike[str]) -> Iterable[Hit]:
                 f"{quoted(strand)}; a hit has a name, start < end, and strand + or "
                 f"-{lost if strand == '.' else ''}"
             )
-        region = row[at["peak_id"]] if "peak_id" in at else ""
-        yield Hit(row[at["chr"]], start, stop, name, strand == "-", region, number)
+        yield Hit(row[at["chr"]], start, stop, name, strand == "-", number)
 
 
 def _in_genome(
@@ -488,8 +409,7 @@ def _in_genome(
             place = f"{path}: line {hit.line}"
             if hit.chromosome in _NO_CHROMOSOME:
                 raise SequenceError(
-                    f"{place}: the hit has no chromosome (FiNeMo was given no peaks); "
-                    "give regions=, its regions.npz"
+                    f"{place}: the hit has no chromosome (FiNeMo was given no peaks)"
                 )
             if hit.stop > (size := records.length(hit.chromosome, place=place)):
                 raise SequenceError(
@@ -502,19 +422,7 @@ def _in_genome(
                 :, :4
             ]
             counts += one_hot[::-1, ::-1] if hit.minus else one_hot
-    return _motif(hits, counts, None, None, path)
-
-
-def _motif(
-    hits: list[Hit],
-    counts: Array,
-    contributions: Array | None,
-    hypothetical: Array | None,
-    path: str | PathLike[str],
-) -> Motif:
-    seqlets = Seqlets(
-        len(hits), len(counts), 0, len(counts), contributions, hypothetical
-    )
+    seqlets = Seqlets(len(hits), len(counts), 0, len(counts), None, None)
     if counts.sum(axis=1).min() == 0:
         raise SequenceError(
             f"{path}: no hit of {quoted(hits[0].motif)} has a base A, C, G or T at "
@@ -522,94 +430,3 @@ def _motif(
         )
     made = Motif.from_counts(hits[0].motif, counts)
     return Motif(made.name, made.probabilities, source=str(path), seqlets=seqlets)
-
-
-class _Regions:
-    """FiNeMo's regions: sequences, contributions, and where each region begins."""
-
-    def __init__(self, path: str | PathLike[str]) -> None:
-        arrays, self.path = load_arrays(path), path
-        if not {"sequences", "contributions"} <= set(arrays):
-            raise SequenceError(
-                f"{path}: has the arrays {quoted(sorted(arrays))}; FiNeMo's regions "
-                "are 'sequences' and 'contributions'"
-            )
-        self.tokens = as_letters(arrays["sequences"], "NCL", f"{path}: sequences")
-        n, width = self.tokens.shape
-        given = arrays["contributions"]
-        shapes = ((n, width), (n, 4, width))
-        if (
-            given.dtype.kind not in "fiu"
-            or given.shape not in shapes
-            or not np.isfinite(given).all()
-        ):
-            raise SequenceError(
-                f"{path}: contributions of {given.dtype} and shape {given.shape} for "
-                f"{n} regions of {width} bases; they are finite numbers, {shapes[0]} "
-                f"or {shapes[1]}"
-            )
-        self.scores: NDArray[np.float64] = given.astype(np.float64)
-        for name in (*REGION_STARTS, "peak_id"):
-            column = arrays.get(name, np.zeros(n, np.int64))
-            if column.shape != (n,) or (
-                column.dtype.kind not in "iu" and name in REGION_STARTS
-            ):
-                raise SequenceError(
-                    f"{path}: {name} is {column.dtype} of shape {column.shape}; it has "
-                    f"a whole number for each of {n} regions: make the file anew"
-                )
-        self.starts = region_starts(arrays)
-        self.rows = {
-            str(x): i
-            for i, x in enumerate(arrays.get("peak_id", np.arange(n)).tolist())
-        }
-
-    def motif(self, hits: list[Hit], path: str | PathLike[str]) -> Motif:
-        """Return the motif of hits, with mean contributions."""
-        w = hits[0].stop - hits[0].start
-        counts, contributions, hypothetical = np.zeros((3, w, 4))
-        for hit in hits:
-            place = f"{path}: line {hit.line}"
-            if hit.region not in self.rows:
-                what = (
-                    f"region {quoted(hit.region)} is not in"
-                    if hit.region
-                    else "names no region (peak_id) of"
-                )
-                raise SequenceError(
-                    f"{place}: {what} {self.path}; give hits.tsv with its own regions, "
-                    "or genome="
-                )
-            row = self.rows[hit.region]
-            placed = hit.chromosome not in _NO_CHROMOSOME
-            if placed and self.starts is None:
-                raise SequenceError(
-                    f"{place}: is a place on {quoted(hit.chromosome)}, and {self.path} "
-                    "does not say where its regions begin (start); make them with the "
-                    "peaks, or give genome="
-                )
-            first = hit.start - (
-                int(self.starts[row]) if placed and self.starts is not None else 0
-            )
-            if not 0 <= first <= self.tokens.shape[1] - w:
-                raise SequenceError(
-                    f"{place}: bases {first} to {first + w} lie outside region "
-                    f"{hit.region}"
-                )
-            one_hot = np.eye(5)[self.tokens[row, first : first + w]][:, :4]
-            scores = self.scores[row, ..., first : first + w]
-            each = np.broadcast_to(
-                scores.T if scores.ndim == 2 else scores[:, None], one_hot.shape
-            )
-            turn = -1 if hit.minus else 1
-            counts += one_hot[::turn, ::turn]
-            contributions += (one_hot * each)[::turn, ::turn]
-            hypothetical += each[::turn, ::turn]
-        n = len(hits)
-        return _motif(
-            hits,
-            counts,
-            contributions / n,
-            hypothetical / n if self.scores.ndim == 3 else None,
-            path,
-        )

@@ -41,10 +41,6 @@ _ZIP_RATIO = 200
 _LONGEST_HEADER = 1 << 16  # of an array, in bytes
 _NPY, _ZIP, _HDF5 = b"\x93NUMPY", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _LETTER_OF_TOKEN = np.frombuffer(b"ACGTN", np.uint8)
-REGION_STARTS = ("start", "peak_region_start")
-"""Where each region begins, as FiNeMo's files of regions and its tables of peaks name
-it.
-"""
 _OF_FINEMO = "sequences"
 
 
@@ -101,7 +97,7 @@ def read_sequences(
     Returns
     -------
     Sequences
-        Named after FASTA records, windows (``chrom:start-end``), or FiNeMo's regions;
+        Named after FASTA records or windows (``chrom:start-end``);
         else 0 to n - 1.
 
     Raises
@@ -167,7 +163,7 @@ def read_sequences(
         name = _array_name(arrays, key, path)
         place = f"{path}: {name}" if name else str(path)
         tokens = as_letters(arrays[name], layout, place)
-        names = _region_names(arrays, *tokens.shape)
+        names: tuple[Name, ...] = tuple(range(len(tokens)))
         letters, skipped = _LETTER_OF_TOKEN[tokens], tuple[Skipped, ...]()
         if as_skip(skip, ("N",), what="rows"):
             flaws = [flaw_of_letters(row.tobytes(), ambiguous) for row in letters]
@@ -351,36 +347,6 @@ def _channel_axis(shape: tuple[int, ...], place: str) -> int:
         else "has no axis of 4 channels (A, C, G, T)"
     )
     raise SequenceError(f"{place}: shape {shape} {why}")
-
-
-def _region_names(
-    arrays: Mapping[str, NDArray[Any]], n: int, width: int
-) -> tuple[Name, ...]:
-    """Return the windows of FiNeMo's regions, if the file has them, else numbers."""
-    chromosome = arrays.get("chr", np.empty(0))
-    start = region_starts(arrays)
-    if (
-        start is None
-        or _OF_FINEMO not in arrays
-        or not chromosome.shape == start.shape == (n,)
-    ):
-        return tuple(range(n))
-    if (
-        chromosome.dtype.kind != "U"
-        or start.dtype.kind not in "iu"
-        or "NA" in chromosome.tolist()
-    ):
-        return tuple(range(n))
-    names = tuple(
-        f"{c}:{s}-{s + width}"
-        for c, s in zip(chromosome.tolist(), start.tolist(), strict=True)
-    )
-    return names if len(set(names)) == n else tuple(range(n))
-
-
-def region_starts(arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any] | None:
-    """Return where FiNeMo's regions begin, if the file tells."""
-    return next((arrays[name] for name in REGION_STARTS if name in arrays), None)
 
 
 def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:

@@ -87,22 +87,13 @@ def variants(rng: Random, folder: Path) -> None:
 
 
 def patterns(rng: Random, folder: Path) -> None:
-    kind = rng.randrange(3)
-    options: dict[str, Any] = {}
-    if kind == 0:
-        text, genome = _one_worse(rng, rng.choice((MEME, JASPAR, HOMER)), GENOME)
-        cg.read_patterns(_file(folder, "x.txt", text), **options)
+    if rng.random() < 1 / 3:
+        text, _ = _one_worse(rng, rng.choice((MEME, JASPAR, HOMER)), GENOME)
+        cg.read_patterns(_file(folder, "x.txt", text))
         return
     hits, genome = _one_worse(rng, rng.choice((HITS, HITS_BED)), GENOME)
-    if kind == 1:
-        options["genome"] = _file(folder, "g.fa", genome)
-    else:
-        arrays = _regions()
-        worse = hits in (HITS, HITS_BED) or rng.random() < 0.3
-        options["regions"] = _packed(
-            _arrays_changed(arrays, rng) if worse else arrays, rng, folder, worse
-        )
-    cg.read_patterns(_file(folder, "hits.tsv", hits), **options)
+    fasta = _file(folder, "g.fa", genome)
+    cg.read_patterns(_file(folder, "hits.tsv", hits), genome=fasta)
 
 
 def _regions() -> dict[str, Any]:

@@ -14,7 +14,6 @@ from causalgia.errors import (
     DesignError,
     EstimateError,
     PredictorError,
-    SequenceError,
 )
 from causalgia.trial_file import read_spec
 
@@ -39,14 +38,6 @@ def written(content: str | bytes, name: str) -> Path:
     path = place(name)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
-
-
-def maps(beside: Any = None, **arrays: Any) -> Any:
-    """Read attributions from a file of arrays, and sequences beside it."""
-    path = place("maps.npz")
-    np.savez(path, **arrays)
-    given = {} if beside is None else {"sequences": beside}
-    return cg.attribution.read_attributions(path, **given)
 
 
 def trial(line: str) -> Any:
@@ -79,63 +70,32 @@ def curves(position: Any) -> Any:
 
 ROWS = [
     Row(
-        "maps of which nobody says which are scores",
-        lambda: maps(a=SCORES, b=SCORES),
-        PredictorError,
-        "key",
-    ),
-    Row(
-        "maps without sequences",
-        lambda: maps(scores=SCORES),
-        PredictorError,
-        "sequences",
-    ),
-    Row(
-        "maps of sequences with a hole",
-        lambda: maps(scores=SCORES, sequences=HOLES),
-        PredictorError,
-        "sequence 1",
-    ),
-    Row(
         "maps with a score of nan",
-        lambda: maps(scores=np.where(ONE_HOT > 0, np.nan, SCORES), sequences=ONE_HOT),
+        lambda: cg.attribution.read_attributions(
+            np.where(ONE_HOT > 0, np.nan, SCORES), sequences=TOKENS
+        ),
         PredictorError,
         "nan",
     ),
     Row(
         "maps of fewer sequences",
-        lambda: maps(scores=SCORES[:2], sequences=ONE_HOT),
+        lambda: cg.attribution.read_attributions(SCORES[:2], sequences=TOKENS),
         PredictorError,
         "3",
     ),
     Row(
-        "maps of sequences that are no one-hot",
-        lambda: maps(scores=SCORES, sequences=np.full((3, 20, 4), 0.3)),
-        SequenceError,
-    ),
-    Row(
         "maps of one base each, beside other sequences",
-        lambda: maps(TOKENS[::-1].copy(), scores=SCORES * ONE_HOT),
+        lambda: cg.attribution.read_attributions(
+            SCORES * ONE_HOT, sequences=TOKENS[::-1].copy()
+        ),
         PredictorError,
-    ),
-    Row(
-        "maps beside other sequences than those in the file",
-        lambda: maps(TOKENS[::-1].copy(), scores=SCORES, sequences=ONE_HOT),
-        PredictorError,
-        "sequences",
     ),
     Row(
         "maps of four positions and four bases",
-        lambda: maps(TOKENS[:, :4].copy(), scores=SCORES[:, :4]),
-        PredictorError,
-    ),
-    Row(
-        "a file of maps that is cut",
         lambda: cg.attribution.read_attributions(
-            written(b"\x89HDF\r\n\x1a\n" + bytes(40), "cut.h5")
+            SCORES[:, :4], sequences=TOKENS[:, :4].copy()
         ),
-        SequenceError,
-        "cut.h5",
+        PredictorError,
     ),
     Row(
         "a trial file whose region is reversed",

@@ -343,21 +343,6 @@ def hits(*lines: tuple[Any, ...]) -> Path:
     return written(text, "hits.tsv")
 
 
-def regions(*, keep: tuple[str, ...] = (), **columns: Any) -> Path:
-    """Two regions of 20 bp, from 10 and from 40."""
-    path = place("regions.npz")
-    tokens = np.random.default_rng(0).integers(0, 4, (2, 20))
-    held = {
-        "sequences": np.eye(4)[tokens].transpose(0, 2, 1).astype(np.int8),
-        "contributions": np.ones((2, 4, 20), np.float16),
-        "chr": np.array(["chr1", "chr1"]),
-        "start": np.array([10, 40]),
-        "peak_id": np.array([0, 1]),
-    } | columns
-    np.savez(path, **{key: held[key] for key in keep or held})
-    return path
-
-
 PATTERNS = [
     *(
         Row(
@@ -375,24 +360,6 @@ PATTERNS = [
     ),
     Row("a file cut", lambda: cg.read_patterns(cut(modisco())), SequenceError, ".h5"),
     Row(
-        "more than all trimmed",
-        lambda: cg.read_patterns(modisco(), trim=1.5),
-        SequenceError,
-        "1.5",
-    ),
-    Row(
-        "texts trimmed",
-        lambda: cg.read_patterns(written(MEME, "m.meme"), trim=0.5),
-        SequenceError,
-        "trim",
-    ),
-    Row(
-        "a format of text for patterns",
-        lambda: cg.read_patterns(modisco(), format="meme"),
-        SequenceError,
-        "format",
-    ),
-    Row(
         "a genome for patterns",
         lambda: cg.read_patterns(modisco(), genome=genome()),
         SequenceError,
@@ -409,19 +376,6 @@ PATTERNS = [
         lambda: cg.read_patterns(hits(("NA", 2, 0, 4)), genome=genome()),
         SequenceError,
         "chromosome",
-    ),
-    Row(
-        "a hit outside its region",
-        lambda: cg.read_patterns(hits(("chr1", 27, 0, 4)), regions=regions()),
-        SequenceError,
-        "region 0",
-    ),
-    Row(
-        "regions that are nowhere",
-        lambda: cg.read_patterns(
-            hits(ONE), regions=regions(keep=("sequences", "contributions"))
-        ),
-        SequenceError,
     ),
     Row(
         "hits of two widths",
@@ -444,22 +398,6 @@ PATTERNS = [
         ),
         SequenceError,
         "line 2",
-    ),
-    Row(
-        "regions of no contributions",
-        lambda: cg.read_patterns(
-            hits(ONE), regions=regions(contributions=np.full((2, 20), np.nan))
-        ),
-        SequenceError,
-        "contributions",
-    ),
-    Row(
-        "regions between two numbers",
-        lambda: cg.read_patterns(
-            hits(ONE), regions=regions(peak_region_start=np.array([0.5, 1]))
-        ),
-        SequenceError,
-        "peak_region_start",
     ),
 ]
 

@@ -276,14 +276,6 @@ ROWS = [
         "genome",
     ),
     Row(
-        "maps in a file of text",
-        lambda: cg.attribution.read_attributions(
-            written("0.25 0.5\n-1.0 2.0\n", "peaks.npz"), sequences=["AC", "GT"]
-        ),
-        SequenceError,
-        "peaks.npz",
-    ),
-    Row(
         "a string longer than its sequences",
         lambda: find_instances(encode(["GATAAG"]), "GATAAGATAAG"),
         SequenceError,
