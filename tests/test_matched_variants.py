@@ -23,12 +23,10 @@ from causalgia.multiplicity.matched_ranks import (
     Strata,
     local_fdr,
     match_strata,
-    nulls_needed,
     rank_among_matched,
 )
 from causalgia.sequences import Variant, decode, encode
 from causalgia.sequences.alphabet import reverse_complement
-from causalgia.sequences.variant_files import split_by_genome
 from causalgia.sequences.windowed_variants import (
     distance_class,
     variant_changes,
@@ -428,7 +426,6 @@ def test_the_local_rate_is_the_slope_of_the_majorant():
         assert found[np.argsort(p)[i]] == pytest.approx(min(pi0 / density, 1))
     with pytest.raises(EstimateError):
         local_fdr(p[:29])
-    assert nulls_needed(0.05, 0.1) == 1_000
 
 
 # ---------------------------------------------------------------- the experiment
@@ -629,18 +626,6 @@ def test_windows_that_leave_their_chromosomes_are_counted(chosen, genome):
         cg.experiments.variants([*chosen, *far], genome[0], length=LENGTH)
     with pytest.raises(SequenceError):
         cg.experiments.variants([*chosen, far[0]], genome[0], length=LENGTH)
-
-
-def test_variants_that_the_genome_lacks_are_counted(chosen, genome):
-    wrong = [
-        Variant("chr1", 300, "A" if genome[1][0][300] != "A" else "C", "G", "wrong"),
-        *chosen,
-    ]
-    found = split_by_genome(wrong, genome[0])
-    assert [x.name for x, _ in found.mismatched] == ["wrong"]
-    assert len(found.matched) == 60
-    with pytest.raises(SequenceError):
-        split_by_genome(wrong[:1], genome[0])
 
 
 def test_effects_within_the_rounding_of_answers_are_none(tmp_path):

@@ -26,9 +26,7 @@ from causalgia.sequences import decode, encode
 from causalgia.sequences.alphabet import reverse_complement
 from causalgia.sequences.string_distance import (
     KINDS,
-    edit_distance,
     largest_distance,
-    nearer_than,
 )
 
 
@@ -58,48 +56,6 @@ def distances(one, others, kind):
         for m in range(length, 0, -1)
     ]
     return np.min([np.maximum(2 * s, end) for s, end in enumerate(ends)], axis=0)
-
-
-def near_words(rng, n, length):
-    """Words of which many are an edit or two from another."""
-    words = rng.integers(0, 4, (n, length), np.uint8)
-    for i in range(1, n):
-        if rng.random() < 0.7:
-            words[i] = words[rng.integers(i)]
-            for _ in range(rng.integers(1, 4)):
-                at, to = rng.integers(length, size=2)
-                rest = np.delete(words[i], at)
-                words[i] = np.insert(rest, to, rng.integers(4))
-    return words
-
-
-@pytest.mark.parametrize("length", [1, 2, 7, 15, 31, 32])
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_distance_is_the_one_of_the_textbook_recurrence(kind, length):
-    words = near_words(np.random.default_rng(length), 25, length)
-    for one in words[:8]:
-        expected = distances(one, words, kind)
-        assert [
-            edit_distance(one, other, distance=kind) for other in words
-        ] == expected.tolist()
-        assert [
-            edit_distance(other, one, distance=kind) for other in words
-        ] == expected.tolist()
-
-
-@pytest.mark.simulation
-@pytest.mark.parametrize(
-    ("length", "least"),
-    [(6, 1), (6, 2), (8, 3), (11, 3), (12, 4), (13, 5), (20, 3), (20, 7)],
-)
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_word_that_is_too_near_an_earlier_one_is_always_found(kind, length, least):
-    words = near_words(np.random.default_rng(least), 300, length)
-    found = nearer_than(words, least, distance=kind)
-    for i, one in enumerate(words):
-        near = distances(one, words[:i], kind) < least if i else np.zeros(0, bool)
-        assert near[found[i]] if near.any() else found[i] == -1
-    assert 0 < (found >= 0).sum() < 300
 
 
 @pytest.mark.simulation

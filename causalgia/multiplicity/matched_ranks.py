@@ -302,22 +302,6 @@ def _slope(x: Array, y: Array, i: int, j: int) -> float:
     return float((y[j] - y[i]) / (x[j] - x[i]))
 
 
-def nulls_needed(share: float, q: float = 0.05) -> int:
-    """Return the nulls that resolve p-values finely enough for a share of real effects:
-    ``5 / (q share)``.
-
-    With K effects of which R are found, Benjamini and Hochberg's threshold is
-    ``q R / K``, and the least p is ``1 / (m + 1)``: m = 5 K / (q R) puts five nulls
-    beyond the threshold.
-
-    Examples
-    --------
-    >>> nulls_needed(0.01), nulls_needed(0.05)
-    (10000, 2000)
-    """
-    return round(5 / (q * share))
-
-
 @dataclass(frozen=True)
 class NullTail:
     """The tail of m null effects: the posterior of its generalized Pareto law.

@@ -298,8 +298,3 @@ def build_once(key: str, build: Callable[[], Predictor]) -> Predictor:
         if key not in _MADE:
             _MADE[key] = build()
         return _MADE[key]
-
-
-def _check_callable(value: object, takes: str) -> None:
-    if not callable(value):
-        raise PredictorError(f"{takes}, not {quoted(value)}")

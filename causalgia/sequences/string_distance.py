@@ -9,7 +9,7 @@ import numpy as np
 
 from causalgia.compiled import njit
 from causalgia.errors import SequenceError, quoted
-from causalgia.sequences.random import as_key, as_tokens, mix
+from causalgia.sequences.random import as_key, mix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -156,8 +156,17 @@ def distant_strings(
         Number of strings.
     length
         Letters of a string, at most 32.
-    min_distance, distance
-        As `nearer_than`.
+    min_distance
+        Least accepted distance of a pair.
+    distance
+        ``"hamming"`` counts mismatches; ``"levenshtein"`` is the fewest substitutions,
+        insertions and deletions that make one the other. ``"free"`` is for strings whose
+        right end is unknown, as when a fixed number of letters is read: an insertion
+        pushes the last letter out and a deletion lets any letter in. It is the least,
+        over s, of ``max(2 s, S_s)``, S_s the fewest edits between the first ``length -
+        s`` letters of one and any beginning of those of the other: a lower bound of the
+        FREE divergence of Hawkins et al. S_0 alone, the Sequence-Levenshtein distance,
+        lets two strings at distance 3 be one error from the same read.
     rules
         Rules for each string by itself.
     key
@@ -177,6 +186,15 @@ def distant_strings(
     SequenceError
         If strings are too long, or the distance is not a choice or not between 1 and
         their length.
+
+    References
+    ----------
+    Myers (1999), doi:10.1145/316542.316550. Hyyro (2003), A bit-vector algorithm for
+    computing Levenshtein and Damerau edit distances, Nordic Journal of Computing 10:29.
+    Buschmann & Bystrykh (2013), Levenshtein error-correcting barcodes for multiplexed
+    DNA sequencing, doi:10.1186/1471-2105-14-272. Hawkins et al. (2018),
+    Indel-correcting DNA barcodes for high-throughput sequencing,
+    doi:10.1073/pnas.1802640115.
 
     Examples
     --------
@@ -369,25 +387,6 @@ def add_to_index(letters: Any, codes: Any, count: Any, number: Any, store: Any) 
         heads[start, codes[start]] = number * codes.size + start
 
 
-@njit(nogil=True)
-def _earlier(rows: Any, store: Any, how: Any, out: Any) -> None:
-    """Write, for each string, an earlier one within k edits, or -1."""
-    n_starts, (compared, width, _, _, _) = store[3].shape[1], how
-    bits, count, codes = (
-        np.empty(4, np.uint64),
-        np.empty(4, np.uint8),
-        np.empty(n_starts, np.int64),
-    )
-    for i in range(rows.shape[0]):
-        count[:] = 0
-        for letter in rows[i]:
-            count[letter] += 1
-        write_codes(rows[i], width, codes)
-        write_profile(rows[i, :compared], bits)
-        out[i] = find_near(rows[i], codes, bits, count, store, how)
-        add_to_index(rows[i], codes, count, i, store)
-
-
 def empty_index(n: int, length: int, min_distance: int, distance: Distance) -> Index:
     """Return an empty index with room for n strings."""
     k = min_distance - 1
@@ -432,108 +431,3 @@ def check_distance(length: int, min_distance: int, distance: str) -> None:
         raise SequenceError(
             f"strings of {length} letters are too long; they have at most {LONGEST}"
         )
-
-
-def edit_distance(
-    one: NDArray[np.integer],
-    other: NDArray[np.integer],
-    *,
-    distance: Distance = "levenshtein",
-) -> int:
-    """Return the distance of two strings of one length, at most 32 letters.
-
-    ``"hamming"`` counts mismatches; ``"levenshtein"`` is the fewest substitutions,
-    insertions and deletions that make one the other. ``"free"`` is for strings whose
-    right end is unknown, as when a fixed number of letters is read: an insertion pushes
-    the last letter out and a deletion lets any letter in. It is the least, over s, of
-    ``max(2 s, S_s)``, S_s the fewest edits between the first ``length - s`` letters of
-    one and any beginning of those of the other: a lower bound of the FREE divergence of
-    Hawkins et al. S_0 alone, the Sequence-Levenshtein distance, lets two strings at
-    distance 3 be one error from the same read.
-
-    Parameters
-    ----------
-    one, other
-        Tokens, (length,) each.
-    distance
-        Kind of distance.
-
-    Raises
-    ------
-    SequenceError
-        If lengths differ or are above 32, or the distance is unknown.
-
-    References
-    ----------
-    Myers (1999), doi:10.1145/316542.316550. Hyyro (2003), A bit-vector algorithm for
-    computing Levenshtein and Damerau edit distances, Nordic Journal of Computing 10:29.
-    Buschmann & Bystrykh (2013), Levenshtein error-correcting barcodes for multiplexed
-    DNA sequencing, doi:10.1186/1471-2105-14-272. Hawkins et al. (2018),
-    Indel-correcting DNA barcodes for high-throughput sequencing,
-    doi:10.1073/pnas.1802640115.
-
-    Examples
-    --------
-    >>> from causalgia.sequences import encode
-    >>> a, b = encode(["ACGTAC", "CGTACG"])
-    >>> [edit_distance(a, b, distance=d) for d in KINDS]
-    [6, 2, 1]
-    """
-    if np.shape(one) != np.shape(other) or np.ndim(one) != 1:
-        raise SequenceError(
-            f"strings of shape {np.shape(one)} and {np.shape(other)}: give two of one "
-            "length"
-        )
-    strings = as_tokens(np.stack([one, other]))
-    length = strings.shape[1]
-    check_distance(length, 1, distance)
-    if distance == "hamming":
-        return int(np.count_nonzero(strings[0] != strings[1]))
-    bits = np.empty(4, np.uint64)
-    least: int = length
-    for s in range(length // 2 + 1 if distance == "free" else 1):
-        write_profile(strings[0, : length - s], bits)
-        edits = int(
-            _edits(bits, length - s, strings[1, : length - s], distance == "free")
-        )
-        least = min(least, max(2 * s, edits))
-    return least
-
-
-def nearer_than(
-    strings: NDArray[np.integer],
-    min_distance: int,
-    *,
-    distance: Distance = "levenshtein",
-) -> NDArray[np.int64]:
-    """Return, for each string, an earlier one that is nearer than `min_distance`, or
-    -1, (n,).
-
-    The result is exact: -1 everywhere means that every pair has the distance.
-
-    Parameters
-    ----------
-    strings
-        Tokens, (n, length), at most 32 letters.
-    min_distance
-        Least accepted distance of a pair.
-    distance
-        Kind of distance, as in `edit_distance`.
-
-    Raises
-    ------
-    SequenceError
-        If strings are too long, or the distance is not a choice or not between 1 and
-        their length.
-
-    Examples
-    --------
-    >>> from causalgia.sequences import encode
-    >>> nearer_than(encode(["ACGTACGT", "TTTTGGGG", "CGTACGTA"]), 3)
-    array([-1, -1,  0])
-    """
-    rows = as_tokens(strings)
-    check_distance(rows.shape[1], min_distance, distance)
-    out = np.empty(len(rows), np.int64)
-    _earlier(rows, *empty_index(len(rows), rows.shape[1], min_distance, distance), out)
-    return out

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import pandas as pd
 
@@ -26,7 +26,7 @@ from causalgia.errors import (
 from causalgia.inputs import as_pandas, parse_int, read_bytes
 from causalgia.sequences.allele_mismatches import mismatch_in_words
 from causalgia.sequences.alphabet import BASE_LETTERS
-from causalgia.sequences.genome import Genome, htslib_is_silent
+from causalgia.sequences.genome import htslib_is_silent
 from causalgia.sequences.skipped_inputs import (
     Skip,
     Skipped,
@@ -483,88 +483,6 @@ def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
         )
         raise SequenceError(msg)
     return chosen
-
-
-class OfGenome(NamedTuple):
-    """Variants whose reference allele the genome has, and the others.
-
-    Attributes
-    ----------
-    matched
-        Variants whose reference allele is in the genome.
-    mismatched
-        The others, each with the letters that the genome has there.
-    """
-
-    matched: tuple[Variant, ...]
-    mismatched: tuple[tuple[Variant, str], ...]
-
-
-def split_by_genome(
-    variants: Sequence[Variant], fasta: str | PathLike[str]
-) -> OfGenome:
-    r"""Divide variants by whether the genome has their reference allele, to exclude the
-    others deliberately.
-
-    `variant_windows` refuses a list with a single mismatch, because it usually means
-    another assembly. A few are usual in old lists.
-
-    Raises
-    ------
-    SequenceError
-        If a chromosome is unknown, a variant lies past its end, or no reference allele
-        is in the genome.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "genome.fa"
-    >>> _ = path.write_text(">chr1\nAACCGGTTACGT\n")
-    >>> found = split_by_genome(
-    ...     [
-    ...         Variant("chr1", 4, "G", "T", "right"),
-    ...         Variant("chr1", 5, "A", "T", "wrong"),
-    ...     ],
-    ...     path,
-    ... )
-    >>> (
-    ...     [x.name for x in found.matched],
-    ...     [(x.name, letters) for x, letters in found.mismatched],
-    ... )
-    (['right'], [('wrong', 'G')])
-    """
-    chosen = as_variants(variants)
-    matched, mismatched, wrong = [], [], []
-    with Genome(fasta) as genome:
-        for variant in chosen:
-            stop = variant.position + len(variant.reference)
-            place = f"variant {quoted(variant.name)}"
-            further = min(
-                max(stop, variant.position + len(variant.alternate)),
-                max(stop, genome.length(variant.chromosome, place=place)),
-            )
-            after = (
-                genome.letters(
-                    variant.chromosome, variant.position, further, place=place
-                )
-                .decode("latin-1")
-                .upper()
-            )
-            letters = after[: len(variant.reference)]
-            if letters == variant.reference:
-                matched.append(variant)
-            else:
-                mismatched.append((variant, letters))
-                wrong.append((variant, after))
-    if not matched:
-        why = mismatch_in_words(wrong, len(chosen)) or (
-            "is it another assembly than the variants are of, or are positions counted "
-            "from another base (BED from 0, VCF from 1)?"
-        )
-        raise SequenceError(
-            f"none of {len(chosen):,} variants has its reference allele in {fasta}: {why}"
-        )
-    return OfGenome(tuple(matched), tuple(mismatched))
 
 
 def check_alleles(

@@ -22,7 +22,6 @@ from causalgia.sequences.variant_files import (
     InfoField,
     annotated_vcf,
     info_name,
-    split_by_genome,
 )
 from causalgia.sequences.windowed_variants import variant_windows
 from causalgia.trial_file.trial_spec import parse_spec, read_analysis
@@ -82,8 +81,7 @@ def variants(rng: Random, folder: Path) -> None:
     text = str(rng.choice([x for x in mutation.PLAIN if not isinstance(x, int)]))[:50]
     odd = InfoField(info_name(text), "String", text, [text] * len(found))
     annotated_vcf(found, [effect, odd], like=path if kind == "vcf" else None)
-    kept = split_by_genome(found, fasta).matched
-    variant_windows(kept, fasta, length=rng.choice((6, 10, 10**12)))
+    variant_windows(found, fasta, length=rng.choice((6, 10, 10**12)))
 
 
 def patterns(rng: Random, folder: Path) -> None:

@@ -28,7 +28,6 @@ from causalgia.mpra.counts import counts_of
 from causalgia.mpra.formats.orders import two_arms
 from causalgia.mpra.formats.text_tables import given_name
 from causalgia.sequences import Variant, encode
-from causalgia.sequences.string_distance import edit_distance, nearer_than
 
 from . import Row
 
@@ -843,17 +842,6 @@ ORDERS = [
         lambda: barcodes(200, length=4),
         DesignError,
         "4",
-    ),
-    Row(
-        "words too long for their distance",
-        lambda: nearer_than(np.zeros((1, 33), np.uint8), 2),
-        SequenceError,
-        "32",
-    ),
-    Row(
-        "words of two lengths",
-        lambda: edit_distance(encode("ACG")[0], encode("AC")[0]),
-        SequenceError,
     ),
     Row(
         "a balance of other arms",

@@ -229,7 +229,7 @@ def barcodes(
         Smallest distance of a pair.
     distance
         ``"levenshtein"``, ``"hamming"`` or ``"free"``, as
-        `causalgia.sequences.string_distance.edit_distance`.
+        `causalgia.sequences.string_distance.distant_strings`.
     avoid
         Restriction sites, enzymes or IUPAC letters, that must not overlap a barcode on
         either strand. Where a flank ends in a site that is not cut beside certain
