@@ -692,11 +692,6 @@ class About(Generic[Absent]):
         "counts", "cg.mpra.read_counts", "the format in which the table was read"
     )
     filters = _json("counts", "cg.mpra.filter", "filters applied, in order")
-    split = _json(
-        "counts",
-        "cg.mpra.split_duplicates",
-        "numbers of oligos split, with too few barcodes, and not chosen",
-    )
     simulated = _json("counts", "cg.mpra.simulate", "settings of the simulation")
     activity = _text(
         "outcomes of counts", "cg.mpra.outcomes", "how barcodes were averaged"

@@ -11,7 +11,6 @@ from .counts import (
     quality as quality,
     read_counts as read_counts,
     simulate as simulate,
-    split_duplicates as split_duplicates,
 )
 from .fits import (
     activity as activity,

@@ -445,9 +445,9 @@ def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
     if "barcode" not in library:
         lines.append(
             "no A/A pair (an oligo twice) and no promoter alone, since barcodes are "
-            "added at random after the synthesis: for an A/A comparison, divide the "
-            "barcodes of each oligo into two (cg.mpra.split_duplicates of the "
-            "counts); for the promoter alone, clone it without an insert"
+            "added at random after the synthesis: for an A/A comparison, name two "
+            "halves of the barcodes of an oligo as two arms; for the promoter alone, "
+            "clone it without an insert"
         )
     elif "promoter" not in groups:
         lines.append("no promoter alone: clone it by itself")

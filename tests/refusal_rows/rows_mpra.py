@@ -737,14 +737,6 @@ FITS = [
         DataError,
         "replicate_shift",
     ),
-    Row(
-        "more halves than oligos have barcodes for",
-        lambda: cg.mpra.split_duplicates(
-            simulated(n_barcodes=[2] * 2 + [9] * 10), n_oligos=12, rng=1
-        ),
-        DataError,
-        "n_oligos",
-    ),
 ]
 
 # ---- orders --------------------------------------------------------------------------

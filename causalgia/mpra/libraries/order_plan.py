@@ -64,8 +64,7 @@ class Controls:
         A/A pairs: a random sample of the test oligos, each ordered under two more names
         (elements ``aa0.6380f7``, ...; arms ``duplicate 1`` and ``duplicate 2``) with
         other barcodes. None: 20 with synthesized barcodes (of a small design, every
-        oligo), else 0: there `causalgia.mpra.split_duplicates` splits the barcodes of
-        an oligo at random.
+        oligo), else 0.
     n_promoter_only
         Barcodes of the promoter alone. Its oligo has a filler of the length of an
         insert between the two cloning sites of the junction, so that all oligos have
@@ -238,8 +237,7 @@ def order_numbers(
     if controls.n_duplicates and not barcodes:
         raise DesignError(
             f"n_duplicates={controls.n_duplicates}: an oligo under two names needs "
-            "synthesized barcodes to tell them apart; leave n_duplicates= out, and "
-            "split the barcodes of the counts at random (cg.mpra.split_duplicates)"
+            "synthesized barcodes to tell them apart; leave n_duplicates= out"
         )
     most = _PROMOTER_TIMES * barcodes if fillable else 0
     promoter = (
