@@ -1015,18 +1015,6 @@ SCHEMA: tuple[Variable, ...] = (
     _library_summary(
         "gc_ordered", "f", "share of G and C of the backgrounds as ordered", dims=()
     ),
-    _library_summary(
-        "shift",
-        "f",
-        "Jensen-Shannon divergence in bits, k-mers as drawn first and as ordered",
-        dims=("k",),
-    ),
-    _library_summary(
-        "shift_by_chance",
-        "f",
-        "what that of two independent samples of this size would be",
-        dims=("k",),
-    ),
     # MPRA: barcode counts
     Variable(
         "oligo_index",

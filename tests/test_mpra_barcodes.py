@@ -14,12 +14,10 @@ import pytest
 from scipy import stats
 
 from causalgia.errors import DesignError
-from causalgia.mpra import barcode_balance
 from causalgia.mpra.libraries import barcode_sets
 from causalgia.mpra.libraries.barcode_sets import (
     BarcodeRules,
     barcodes,
-    deal_barcodes,
     draw_barcodes,
 )
 from causalgia.sequences import decode, encode
@@ -278,35 +276,3 @@ def test_the_largest_free_distance_leaves_every_piece_a_letter(length):
 
 
 # ---- who carries which
-
-
-@pytest.mark.simulation
-def test_the_test_of_balance_keeps_its_level_when_barcodes_are_dealt_at_random():
-    rng, unit = np.random.default_rng(5), np.repeat(np.arange(30), 2)
-    pool = rng.integers(0, 4, (60 * 3, 10), np.uint8)
-    arm, cell = (
-        np.repeat(np.tile([0, 1], 30), 3),
-        np.repeat(unit, 3) * 3 + np.tile(np.arange(3), 60),
-    )
-    gc = np.isin(pool, (1, 2)).sum(axis=1)
-    p = [
-        barcode_balance(
-            pool[deal_barcodes(cell, gc, key=i)[0]], arm, cell, n_permutations=39, rng=i
-        )
-        for i in range(600)
-    ]
-    # 1/40, ..., 40/40 equally often
-    counts = np.bincount(np.rint(40 * np.array(p)).astype(int) - 1, minlength=40)
-    assert stats.chisquare(counts).pvalue > 1e-4
-
-
-def test_the_test_of_balance_finds_barcodes_dealt_by_their_letters():
-    rng = np.random.default_rng(6)
-    unit, arm = np.repeat(np.arange(100), 4), np.tile([0, 0, 1, 1], 100)
-    pool = rng.integers(0, 4, (400, 12), np.uint8)
-    gc = np.isin(pool, (1, 2)).sum(axis=1) + rng.random(400)
-    # in each unit the second arm has what is richest in GC
-    by_gc = np.lexsort((gc, unit))
-    assert barcode_balance(pool[by_gc], arm, unit, rng=0) == 1 / 200
-    # no block has two arms: nothing to deal again
-    assert barcode_balance(pool, arm, np.arange(400), rng=0) == 1

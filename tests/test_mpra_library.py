@@ -1,5 +1,4 @@
-# Imports from the inside: how much a library shifts its composition, against scipy; the
-# dealing of barcodes, against chance.
+# Imports from the inside: the dealing of barcodes, against chance.
 """Libraries: the oligos are what was asked for, rules are kept by redrawing whole
 units, and nothing else moves.
 """
@@ -13,16 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from assay import library_of
-from scipy.spatial.distance import jensenshannon
 
 import causalgia as cg
 from causalgia.design import Design
 from causalgia.errors import CausalgiaWarning, DesignError
-from causalgia.mpra.libraries._library import (
-    composition_shift,
-    jensen_shannon,
-    kmer_shares,
-)
 from causalgia.mpra.libraries.barcode_sets import barcodes, deal_barcodes
 from causalgia.notes import unpack_text
 from causalgia.schema import validate
@@ -171,7 +164,7 @@ def test_units_that_keep_the_rules_are_those_of_the_trial():
     assert column(library, "insert", arm="untreated").tolist() == drawn
     assert not library["draw"].any()
     assert float(library["share_redrawn"]) == 0
-    assert not library["shift"].any()
+    assert library["gc_ordered"] == library["gc_proposed"]
 
 
 def test_a_redraw_keeps_the_pair_and_moves_nobody_else():
@@ -428,39 +421,9 @@ def pairs_in(text):
 # what rules did to the null model
 
 
-def test_the_shift_is_the_divergence_of_the_words():
-    dice = np.random.default_rng(2)
-    before, after = (
-        dice.integers(0, 4, (50, 80), dtype=np.uint8),
-        dice.integers(0, 3, (40, 80), dtype=np.uint8),
-    )
-    for k in (1, 2, 3):
-        counts = [
-            Counter(t[i : i + k] for t in decode(x) for i in range(81 - k))
-            for x in (before, after)
-        ]
-        words = sorted(set(counts[0]) | set(counts[1]))
-        p, q = ([c[word] / c.total() for word in words] for c in counts)
-        assert composition_shift(before, after, k=k)[0] == pytest.approx(
-            jensenshannon(p, q, 2) ** 2, rel=1e-10
-        )
-    assert jensen_shannon(*(kmer_shares(before, 2)[0],) * 2) == 0
-
-
-def test_the_shift_by_chance_is_that_of_two_independent_samples():
-    dice = np.random.default_rng(3)
-    found = [
-        composition_shift(*dice.integers(0, 4, (2, 30, 50), dtype=np.uint8), k=1)
-        for _ in range(400)
-    ]
-    shifts, chance = np.array(found).T
-    assert abs(shifts.mean() - chance[0]) < 4 * shifts.std() / 20
-
-
 def test_a_rule_that_favors_a_composition_shows_as_a_shift():
     library = bare(pair(300), gc=(0.55, 1.0))
     assert float(library["gc_ordered"]) > 0.55 > float(library["gc_proposed"])
-    assert (library["shift"] > 10 * library["shift_by_chance"]).all()
 
 
 # controls
@@ -571,17 +534,15 @@ def test_barcodes_are_dealt_at_random_in_sets_of_like_composition():
     arm = np.tile(np.repeat(np.arange(arms), copies), n_units)
     pool = encode(barcodes(260, length=10, rng=0))
     gc = ((pool == 1) | (pool == 2)).sum(axis=1)
-    p, off = [], []
+    off = []
     for key in range(100):
         mine, left = deal_barcodes(cells, gc, key=key)
         assert sorted([*mine, *left]) == list(range(260))
         off.append(gc[mine][arm == 0].mean() - gc[mine][arm == 1].mean())
-        p.append(
-            cg.mpra.barcode_balance(pool[mine], arm, cells, n_permutations=39, rng=key)
-        )
+
         spread = [np.ptp(gc[mine][cells == cell]) for cell in range(n_units * copies)]
         assert max(spread) <= 1
-    assert abs(np.mean(p) - 0.5) < 4 * np.sqrt(1 / 12 / 100) + 1 / 80
+
     assert abs(np.mean(off)) < 4 * np.std(off) / 10
     assert np.std(off) < gc.std() * np.sqrt(2 / 120) / 2
 

@@ -29,10 +29,7 @@ from .formats import (
     write_library as write_library,
 )
 from .libraries import library as library
-from .libraries.barcode_sets import (
-    BarcodeRules as BarcodeRules,
-    barcode_balance as barcode_balance,
-)
+from .libraries.barcode_sets import BarcodeRules as BarcodeRules
 from .libraries.order_plan import Controls as Controls
 from .libraries.rules import OligoRules as OligoRules
 from .planning import (

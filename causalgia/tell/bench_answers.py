@@ -360,9 +360,7 @@ def describe_library(library: xr.Dataset) -> str:
     -------
     str
         Oligos by arm, the oligo and its parts, the rules and by arm the draws that
-        broke them, the share of redrawn units, and the shift of GC content and k-mers
-        (Jensen-Shannon divergence in bits, with that of two independent samples of this
-        size).
+        broke them, the share of redrawn units, and GC content before and after.
 
     Raises
     ------
@@ -387,25 +385,14 @@ def describe_library(library: xr.Dataset) -> str:
     before, after = (
         format_share(library[name].item(), 2) for name in ("gc_proposed", "gc_ordered")
     )
-    words = "; ".join(
-        f"{k}-mers {shift:.1e} bits ({chance:.1e})"
-        for k, shift, chance in zip(
-            library["k"].to_numpy(),
-            library["shift"].to_numpy(),
-            library["shift_by_chance"].to_numpy(),
-            strict=True,
-        )
-    )
+
     parts = [
         _oligo_counts_lines(library),
         _oligo_parts_lines(library),
         _plan_lines(library),
         _rule_lines(library),
         _dropped_lines(library),
-        [
-            f"null model: GC {before} as drawn first, {after} as ordered; "
-            f"Jensen-Shannon divergence (of two independent samples): {words}"
-        ],
+        [f"null model: GC {before} as drawn first, {after} as ordered"],
     ]
     return "\n".join(line for part in parts for line in part)
 

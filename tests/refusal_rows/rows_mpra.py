@@ -836,14 +836,6 @@ ORDERS = [
         "4",
     ),
     Row(
-        "a balance of other arms",
-        lambda: cg.mpra.barcode_balance(
-            encode(["ACGT"]), np.array([0, 1]), np.array([0]), rng=0
-        ),
-        DesignError,
-        "arm",
-    ),
-    Row(
         "an oligo that leaves another insert",
         lambda: order(oligo_length=91),
         DesignError,

@@ -66,7 +66,7 @@ from causalgia.mpra.libraries.rules import (
 from causalgia.sequences.alphabet import decode, reverse_complement_iupac
 from causalgia.streams import RNG, Seed, derive
 from causalgia.trial.attributes import store_design
-from causalgia.types import Array, Tokens
+from causalgia.types import Tokens
 
 T = TypeVar("T")
 
@@ -159,9 +159,7 @@ def library(
         you did not name carry one as well: ``scramble0.6380f7``, and
         ``promoter.8c0a1e`` (of adapters and filler). For `causalgia.report`:
         ``broken (rule, judged_arm)``, the draws that broke a rule in an arm;
-        ``share_redrawn``; ``gc_proposed, gc_ordered``; ``shift (k)``, the
-        Jensen-Shannon divergence in bits of the k-mers of ordered backgrounds from
-        those drawn first, and ``shift_by_chance (k)`` of two independent samples.
+        ``share_redrawn``; ``gc_proposed, gc_ordered``.
 
     Raises
     ------
@@ -409,7 +407,6 @@ class _LibraryRequest:
         )
 
 
-_KMER_WIDTHS = (1, 2, 3)
 Names = NDArray[Any]
 
 
@@ -460,15 +457,11 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
         *dict.fromkeys(rule for rule, _ in blocks.broken if rule not in drawn.rules),
     ]
     by_arm = [[blocks.broken.get((rule, arm), 0) for arm in arms] for rule in rules]
-    widths = [k for k in _KMER_WIDTHS if k <= blocks.proposed.shape[1]]
-    shifts = np.array(
-        [composition_shift(blocks.proposed, blocks.backgrounds, k=k) for k in widths]
-    )
+
     of_barcodes = {} if drawn.tags is None else drawn.tags.broken
     report = {
         "rule": np.array(rules, object),
         "judged_arm": np.array(arms, object),
-        "k": widths,
         "broken": (
             ("rule", "judged_arm"),
             np.array(by_arm, np.int64).reshape(len(rules), len(arms)),
@@ -485,8 +478,6 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
         "n_draws": ((), blocks.n_draws),
         "gc_proposed": ((), _gc_share(blocks.proposed)),
         "gc_ordered": ((), _gc_share(blocks.backgrounds)),
-        "shift": ("k", shifts[:, 0]),
-        "shift_by_chance": ("k", shifts[:, 1]),
     }
     # fastpath: otherwise pandas copies every text, and the barcodes of an insert no
     # longer share its string
@@ -647,67 +638,3 @@ def _check_unique_names(names: Names) -> None:
 
 def _gc_share(tokens: Tokens) -> float:
     return float(np.mean((tokens == 1) | (tokens == 2)))
-
-
-_SEQUENCES_AT_ONCE = 1 << 13
-
-
-def kmer_shares(tokens: Tokens, k: int) -> tuple[Array, int]:
-    """Return the shares of k-letter k-mers over all places of sequences (n, length),
-    (4^k,), and the places.
-    """
-    counts = np.zeros(4**k, np.int64)
-    for start in range(0, len(tokens), _SEQUENCES_AT_ONCE):
-        rows = tokens[start : start + _SEQUENCES_AT_ONCE].astype(np.int64)
-        width = rows.shape[1] - k + 1
-        codes = sum(rows[:, i : i + width] << (2 * (k - 1 - i)) for i in range(k))
-        counts += np.bincount(np.ravel(codes), minlength=4**k)
-    total = int(counts.sum())
-    return counts / max(total, 1), total
-
-
-def jensen_shannon(p: Array, q: Array) -> float:
-    """Return the Jensen-Shannon divergence of two distributions in bits, from 0 to 1.
-
-    References
-    ----------
-    Lin (1991) Divergence measures based on the Shannon entropy, doi:10.1109/18.61115.
-
-    Examples
-    --------
-    >>> jensen_shannon(np.array([1.0, 0.0]), np.array([0.0, 1.0]))
-    1.0
-    """
-    middle = (p + q) / 2
-    return float((_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2)
-
-
-def _relative_entropy(p: Array, q: Array) -> float:
-    some = p > 0
-    return float(np.sum(p[some] * np.log2(p[some] / q[some])))
-
-
-def composition_shift(before: Tokens, after: Tokens, *, k: int) -> tuple[float, float]:
-    """Return the divergence of k-letter k-mers between two samples, and its expectation
-    by chance.
-
-    Two independent samples of m k-mers each from one population diverge by about
-    ``(4^k - 1) / (4 m ln 2)`` bits.
-
-    Parameters
-    ----------
-    before, after
-        Sequences, (n, length) and (m, length).
-    k
-        Letters of a k-mer, at most the length.
-
-    Returns
-    -------
-    tuple of float
-        Jensen-Shannon divergence in bits, and that of two independent samples this
-        large.
-    """
-    (p, n), (q, m) = kmer_shares(before, k), kmer_shares(after, k)
-    return max(jensen_shannon(p, q), 0.0), (4**k - 1) / (
-        4 * max(min(n, m), 1) * np.log(2)
-    )

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from causalgia.checks import as_int, as_texts
 from causalgia.errors import DesignError, SequenceError, quoted
@@ -18,7 +17,6 @@ from causalgia.mpra.libraries.constructs import sites
 from causalgia.mpra.libraries.oligos import InsertList
 from causalgia.mpra.libraries.rules import OLIGOS_A_BLOCK, RuleChecker, as_share_range
 from causalgia.sequences.alphabet import (
-    as_token_array,
     decode,
     encode,
     reverse_complement_iupac,
@@ -369,126 +367,6 @@ def _too_few_message(
         f"refused for {reasons}; make barcodes longer (length={longer}), "
         "ask for a smaller min_distance=, or relax the rule that refused most"
     )
-
-
-_BASES_COUNTED = 3  # A, C and G; T follows from the length
-
-
-def barcode_balance(
-    tokens: NDArray[np.integer],
-    arm: NDArray[np.integer],
-    block: NDArray[np.integer],
-    *,
-    n_permutations: int = 199,
-    rng: RNG,
-) -> float:
-    """Return the permutation p-value that barcodes were assigned to arms at random
-    within blocks.
-
-    A barcode has an effect of its own, partly from its composition: noise if barcodes
-    are assigned at random within blocks, bias otherwise. The statistic is the sum over
-    arms and over the counts of A, C and G of
-    ``n_arm (mean of the arm - expected)^2 / variance``, counts relative to the mean of
-    their block. Reassignment gives its exact distribution, so p is at most alpha with
-    probability alpha.
-
-    Parameters
-    ----------
-    tokens
-        Barcodes as tokens, shape ``(n, length)``.
-    arm
-        Arm of each barcode's oligo as a number from 0, shape ``(n,)``.
-    block
-        Block of each barcode, shape ``(n,)``: a unit, or a set of barcodes within a
-        unit.
-    n_permutations
-        Number of reassignments; the smallest p is ``1 / (n_permutations + 1)``.
-    rng
-        Seed (0 is a seed), Generator or SeedSequence.
-
-    Returns
-    -------
-    float
-        ``(1 + #{permuted statistic >= statistic}) / (1 + n_permutations)``; 1 where no
-        block has two arms.
-
-    Raises
-    ------
-    DesignError
-        If there is not one arm and one block for each barcode, or `n_permutations` is
-        below 1.
-
-    References
-    ----------
-    Phipson & Smyth (2010), Permutation p-values should never be zero,
-    doi:10.2202/1544-6115.1585. Lee et al. (2021), on the effects of tags in MPRA,
-    Genome Research 31:1638.
-
-    Examples
-    --------
-    >>> tokens = np.repeat(np.array([[0, 0, 1], [2, 2, 3]], np.uint8), 20, axis=0)
-    >>> unit = np.tile(np.arange(20), 2)
-    >>> barcode_balance(
-    ...     tokens, np.repeat([0, 1], 20), unit, rng=0
-    ... )  # one arm has all that begin with A
-    0.005
-    """
-    tokens, arm, block = as_token_array(tokens), np.asarray(arm), np.asarray(block)
-    if tokens.ndim != 2 or arm.shape != (len(tokens),) or block.shape != arm.shape:
-        raise DesignError(
-            f"{tokens.shape} tokens, {arm.shape} arms and {block.shape} blocks: give "
-            "one arm and one block a barcode"
-        )
-    if arm.dtype.kind not in "iu" or arm.min(initial=0) < 0:
-        raise DesignError(
-            f"arm={quoted(arm)} holds no numbers of arms (0, 1, ...), one a barcode; "
-            "number the arms by pandas.factorize(names)[0]",
-            argument="arm",
-        )
-    as_int(n_permutations, "n_permutations", error=DesignError)
-    order = np.argsort(block, kind="stable")
-    _, number, size = np.unique(block[order], return_inverse=True, return_counts=True)
-    counts = np.stack(
-        [(tokens[order] == base).sum(axis=1) for base in range(_BASES_COUNTED)], axis=1
-    ).astype(float)
-    means = (
-        np.stack([np.bincount(number, column) for column in counts.T], axis=1)
-        / size[:, None]
-    )
-    return _permutation_p(
-        counts - means[number],
-        arm[order],
-        number,
-        n_permutations,
-        np.random.default_rng(derive(root_key(rng), "balance")),
-    )
-
-
-def _permutation_p(
-    off: NDArray[np.float64],
-    arm: NDArray[np.integer],
-    block: NDArray[np.integer],
-    repeats: int,
-    dice: np.random.Generator,
-) -> float:
-    """Return the p-value of arms permuted within blocks; rows are sorted by block,
-    counts less the block mean.
-    """
-    weight = (
-        np.maximum(np.bincount(arm), 1) * np.maximum(off.var(axis=0), 1e-300)[:, None]
-    )
-
-    def statistic(rows: NDArray[np.intp] | slice) -> float:
-        sums = np.stack([np.bincount(arm, column) for column in off[rows].T])
-        return float((sums**2 / weight).sum())
-
-    observed = statistic(slice(None))
-    # values that differ by rounding count as equal
-    again = sum(
-        statistic(np.argsort(block + dice.random(len(block)))) >= observed * (1 - 1e-9)
-        for _ in range(repeats)
-    )
-    return (1 + again) / (1 + repeats)
 
 
 _SPARE_SHARE, _SPARE_LEAST = 0.05, 50
