@@ -139,16 +139,6 @@ class TestCounts:
         at = [cg.mpra.activity(counts, above=x).attrs["threshold"] for x in (0.5, 0.9)]
         assert at[0] < at[1]
 
-    def test_the_table_of_elements_is_that_of_activities(self):
-        counts, _ = library(0)
-        table = cg.mpra.igvf_table(counts, "reporter_element").set_index("oligo_name")
-        of = cg.mpra.activity(counts).to_dataframe().loc[table.index]
-        np.testing.assert_allclose(table["log2FoldChange"], of["activity"])
-        np.testing.assert_allclose(10 ** -table["minusLog10PValue"], of["p"], rtol=1e-9)
-        np.testing.assert_allclose(
-            10 ** -table["minusLog10QValue"], of["q"].fillna(1.0), rtol=1e-9
-        )
-
 
 def xr_mask(counts, kept):
     return counts["rna"].isel(replicate=0).copy(data=kept)

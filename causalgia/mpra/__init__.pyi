@@ -20,12 +20,10 @@ from .fits import (
 )
 from .formats import (
     igvf_table as igvf_table,
-    read_igvf as read_igvf,
     read_library as read_library,
     to_fasta as to_fasta,
     to_igvf as to_igvf,
     variant_tiles as variant_tiles,
-    vendor_name as vendor_name,
     write_library as write_library,
 )
 from .libraries import library as library

@@ -89,20 +89,11 @@ LABELS = b"a\tHNF4A\nb\tneg_control\n"
 SIDE = b"oligo_name\telement\tarm\tgroup\na\tu1\tnone\ttest\nb\tu1\tGATA1\ttest\n"
 
 
-IGVF = {
-    "reporter_sequence_design": b"name\tsequence\tcategory\tclass\tsource\tref\tchr\tstart\tend\tstrand\t"
-    b"variant_class\t"
+DESIGN = (
+    b"name\tsequence\tcategory\tclass\tsource\tref\tchr\tstart\tend\tstrand\tvariant_class\t"
     b'variant_pos\tSPDI\tallele\tinfo\na\tACGT\tvariant\ttest\tx\tGRCh38\tchr1\t5\t9\t+\t["SNV"]\t[2]\t["chr1:7:A:G"]\t'
-    b'["ref"]\t\n',
-    "reporter_barcode_to_element_mapping": b"ACGT\ta\nGGTT\tb\n",
-    "reporter_experiment_barcode": b"barcode\toligo_name\tdna_count_1\trna_count_1\nACGT\ta\t5\t\nGGTT\tb\t1\t2\n",
-    "reporter_experiment": b"replicate\toligo_name\tdna_counts\trna_counts\tdna_normalized\trna_normalized\t"
-    b"log2FoldChange\tn_bc\n1\ta\t5\t6\t1.5\t2.5\t0.1\t3\n",
-    "reporter_element": b"oligo_name\tlog2FoldChange\tinputCount\toutputCount\tminusLog10PValue\tminusLog10QValue\n"
-    b"a\t0.1\t2\t3\t1.5\t1e-3\n",
-    "labels": b"a\tcontrol\nb\ttest\n",
-    "side_table": SIDE,
-}
+    b'["ref"]\t\n'
+)
 
 
 EFFECTS = b"element,effect,se\nu1,0.5,0.1\nu2,-0.25,0.2\n"
@@ -179,7 +170,7 @@ def motifs(rng: Random, folder: Path) -> None:
 def counts(rng: Random, folder: Path) -> None:
     table, side = (
         rng.choice((WIDE, LONG, SUMS, BCALM)),
-        rng.choice((SIDE, IGVF["reporter_sequence_design"], BCALM_MAP, LABELS)),
+        rng.choice((SIDE, DESIGN, BCALM_MAP, LABELS)),
     )
     if rng.random() < 0.7:
         table = mutation.of_lines(table, rng)
@@ -199,7 +190,7 @@ def _side_once(path: Path) -> pd.DataFrame:
     beside it.
     """
     content = path.read_bytes()
-    if content not in (SIDE, IGVF["reporter_sequence_design"]):
+    if content not in (SIDE, DESIGN):
         return as_side_table(path)
     if content not in _SIDES:
         _SIDES[content] = as_side_table(path)
@@ -207,11 +198,6 @@ def _side_once(path: Path) -> pd.DataFrame:
 
 
 _SIDES: dict[bytes, pd.DataFrame] = {}
-
-
-def igvf(rng: Random, folder: Path) -> None:
-    format = rng.choice(list(IGVF))
-    mpra.read_igvf(_file(folder, "x.tsv", mutation.of_lines(IGVF[format], rng)), format)  # type: ignore[arg-type]
 
 
 def effects_file(rng: Random, folder: Path) -> None:
@@ -492,7 +478,7 @@ _SEALED: list[bytes] = []
 TARGETS: dict[str, Callable[[Random, Path], None]] = {
     read.__name__: read
     for read in (
-        fasta, bed, vcf, motifs, counts, igvf, effects_file, toml, plain, lock, frame, effects, netcdf_ours,
+        fasta, bed, vcf, motifs, counts, effects_file, toml, plain, lock, frame, effects, netcdf_ours,
     )
 } | format_targets.FORMATS  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from input_limits import examples, run_limited
 
-READERS = ("fasta", "bed", "vcf", "motifs", "counts", "igvf", "effects_file")
+READERS = ("fasta", "bed", "vcf", "motifs", "counts", "effects_file")
 
 
 GROUPS = {

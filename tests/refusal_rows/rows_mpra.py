@@ -26,7 +26,6 @@ from causalgia.errors import (
 )
 from causalgia.mpra.counts import counts_of
 from causalgia.mpra.formats.orders import two_arms
-from causalgia.mpra.formats.text_tables import given_name
 from causalgia.sequences import Variant, encode
 
 from . import Row
@@ -1054,17 +1053,9 @@ ORDERS = [
         DataError,
         "insert",
     ),
-    Row("a name that was never escaped", lambda: given_name("a=FF"), DesignError),
 ]
 
 # ---- tables of the field, variants ---------------------------------------------------
-
-FIELD = "barcode\toligo_name\tdna_count_1\trna_count_1\n"
-
-
-def field(text: str) -> pd.DataFrame:
-    return cg.mpra.read_igvf(written(text, "x.tsv"), "reporter_experiment_barcode")
-
 
 GENOME = "".join(np.random.default_rng(3).choice(list("ACGT"), 1_000))
 FASTA = written(f">chr1\n{GENOME}\n>chr2\n{'ACACACAC' * 40}\n", "genome.fa")
@@ -1085,31 +1076,6 @@ TABLED = pd.DataFrame(
     columns=["#CHROM", "POS", "ID", "REF", "ALT"],
 )
 FORMATS = [
-    Row(
-        "a table of the field with a cell less",
-        lambda: field(f"{FIELD}A\ta\t1\n"),
-        DataError,
-        "line 2",
-    ),
-    Row(
-        "columns of the field in another order",
-        lambda: field("oligo_name\tbarcode\tdna_count_1\trna_count_1\n"),
-        DataError,
-        "barcode",
-    ),
-    Row(
-        "a table of the field without RNA",
-        lambda: field("barcode\toligo_name\tdna_count_1\n"),
-        DataError,
-        "rna_count",
-    ),
-    Row(
-        "a barcode of two lines of the field",
-        lambda: field(f"{FIELD}A\ta\t1\t1\nC\ta\t1\t1\nA\tb\t1\t1\n"),
-        DataError,
-        "4",
-    ),
-    Row("an empty file of the field", lambda: field(""), DataError, "x.tsv"),
     Row(
         "a reference allele that is none", lambda: tiles([OTHER]), SequenceError, "odd"
     ),

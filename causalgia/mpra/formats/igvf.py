@@ -1,80 +1,58 @@
-"""IGVF reporter-assay tables: made from a library, counts or a fit, written and
-read.
-"""
+"""IGVF reporter-assay tables, made from a library or counts and written."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import special
 
 from causalgia.attributes import about
-from causalgia.errors import (
-    NAMES_LISTED,
-    DataError,
-    DesignError,
-    first_of,
-    quoted,
-)
+from causalgia.checks import nearest
+from causalgia.errors import DesignError, quoted
+from causalgia.inputs import as_cell
 from causalgia.mpra.counts._activity import aggregate
-from causalgia.mpra.fits import activity
 from causalgia.mpra.formats._variant_tiles import ANNOTATION
-from causalgia.mpra.formats.text_tables import (
-    Format,
-    construct_table,
-    given_name,
-    layout_of,
-    read_table,
-    write_table,
-)
+from causalgia.mpra.formats.text_tables import construct_table, write_text
 from causalgia.schema import validate
-from causalgia.types import Array
+
+Format: TypeAlias = Literal[
+    "reporter_sequence_design",
+    "reporter_barcode_to_element_mapping",
+    "labels",
+    "side_table",
+    "reporter_experiment_barcode",
+    "reporter_experiment",
+]
 
 
-def igvf_table(
-    data: xr.Dataset,
-    format: Format,
-    *,
-    library: xr.Dataset | None = None,
-    counts: xr.Dataset | None = None,
-    contrast: str | None = None,
-) -> pd.DataFrame:
-    """Return a library, counts or a fit as a table of an IGVF or related format.
+def igvf_table(data: xr.Dataset, format: Format) -> pd.DataFrame:
+    """Return a library or counts as a table of an IGVF or related format.
 
-    ==========================================  ====================  ==================================================
-    format                                      data                  also needed
-    ==========================================  ====================  ==================================================
+    ==========================================  ============
+    format                                      data
+    ==========================================  ============
     ``reporter_sequence_design``                library
     ``reporter_barcode_to_element_mapping``     library
     ``labels`` (of MPRAsnakeflow)               library
     ``side_table`` (our own)                    library
     ``reporter_experiment_barcode``             counts
     ``reporter_experiment``                     counts
-    ``reporter_element``                        counts                negative controls in them
-    ``reporter_genomic_element``                counts                `library` of variant tiles: its ``ref`` oligos
-    ``reporter_variant``                        fit                   `counts`, `library` of variant tiles
-    ``reporter_genomic_variant``                fit                   `counts`, `library` of variant tiles
-    ==========================================  ====================  ==================================================
+    ==========================================  ============
 
     Parameters
     ----------
     data
-        A library, counts, or a fit (`causalgia.mpra.fit`).
+        A library, of variants annotated by
+        `causalgia.mpra.formats.VariantTiles.annotate`; or counts.
     format
         Name of the format.
-    library
-        The library, annotated by `causalgia.mpra.formats.VariantTiles.annotate`.
-    counts
-        The counts of the fit.
-    contrast
-        Contrast of the fit; None: its only one.
 
     Returns
     -------
@@ -84,8 +62,7 @@ def igvf_table(
     Raises
     ------
     DesignError, DataError
-        If the format is unknown, something that it needs is not given, or the data do
-        not fit it.
+        If the format is unknown, or the data do not fit it.
 
     Examples
     --------
@@ -97,153 +74,70 @@ def igvf_table(
     0  u1:control  synthetic  test
     1    u1:GATA1  synthetic  test
     """
-    layout_of(format)
-    if format in _OF_LIBRARY:
-        return _OF_LIBRARY[format](data)
-    if format in _OF_COUNTS:
-        return _OF_COUNTS[format](data)
-    if library is None or (counts is None and format != "reporter_genomic_element"):
-        needed = (
-            "library="
-            if format == "reporter_genomic_element"
-            else "counts= and library="
-        )
-        raise DataError(
-            f"{format} needs {needed}: the library of variant tiles that was ordered, "
-            "annotated"
-        )
-    if format == "reporter_genomic_element":
-        if "SPDI" not in library:
-            raise DesignError(
-                "the library does not say where its oligos lie on the genome: "
-                "tiles.annotate(library) does"
-            )
-        # oligos with genomic sequence: the reference alleles of variant tiles
-        names = ("oligo_name", "allele", "chromosome", "start", "end")
-        rows = pd.DataFrame(
-            {name: library[name].to_numpy() for name in names}
-        ).drop_duplicates("oligo_name")
-        rows = rows[rows["allele"] == "ref"].set_index("oligo_name")
-        table = elements(data)
-        table = table[table["oligo_name"].isin(rows.index)].reset_index(drop=True)
-        rows = rows.loc[table["oligo_name"]].reset_index(drop=True)
-        places = rows[["chromosome", "start", "end"]].set_axis(
-            ["chrom", "chromStart", "chromEnd"], axis=1
-        )
-        return bed_track(table, places, name="oligo_name")
-    assert counts is not None
-    known = data["contrast"].to_numpy().tolist()
-    if contrast is None and len(known) > 1:
-        raise DataError(
-            f"the fit has {len(known)} contrasts, {first_of(map(quoted, known), NAMES_LISTED)}: say "
-            "contrast="
-        )
-    table = variants(
-        data, counts, library, contrast=str(known[0]) if contrast is None else contrast
-    )
-    if format == "reporter_variant":
-        return table
-    chromosome = dict(
-        zip(library["SPDI"].to_numpy(), library["chromosome"].to_numpy(), strict=True)
-    )
-    change = [spdi.split(":") for spdi in table["variant_id"]]
-    starts = [int(cells[1]) for cells in change]
-    stops = [
-        start + max(len(cells[2]), 1)
-        for start, cells in zip(starts, change, strict=True)
-    ]
-    chroms = [chromosome[spdi] for spdi in table["variant_id"]]
-    loci = pd.DataFrame({"chrom": chroms, "chromStart": starts, "chromEnd": stops})
-    return bed_track(table, loci, name="variant_id")
+    if not isinstance(format, str) or format not in _TABLES:
+        hint = nearest(quoted(format), _TABLES) or f"; there are {', '.join(_TABLES)}"
+        raise DesignError(f"no format {quoted(format)}{hint}")
+    return _TABLES[format](data)
 
 
 def to_igvf(
-    data: xr.Dataset | pd.DataFrame,
+    data: xr.Dataset,
     path: str | PathLike[str],
     format: Format,
     *,
-    library: xr.Dataset | None = None,
-    counts: xr.Dataset | None = None,
-    contrast: str | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a table of a format: one made by `igvf_table` from a Dataset, or a
-    DataFrame with its columns.
+    r"""Write a table of a format, made by `igvf_table`.
 
-    Tab-separated, numbers with 4 decimals; the same data give the same bytes, also
-    compressed (``.gz``). All cells are checked before anything is written.
+    Tab-separated, numbers with 4 decimals, arrays as JSON; the same data give the same
+    bytes, also compressed (``.gz``). All cells are checked before anything is written.
 
     Parameters
     ----------
-    data
-        A Dataset as for `igvf_table`, or a DataFrame with the columns of the format.
+    data, format
+        As for `igvf_table`.
     path
         Output file.
-    format, library, counts, contrast
-        As for `igvf_table`.
     overwrite
         Whether to overwrite an existing file.
 
     Raises
     ------
     DesignError, DataError
-        As `igvf_table`; or if a cell does not match the format, or the file exists.
+        As `igvf_table`; or if a name is empty or has a tab or the end of a line, or the
+        file exists.
 
     Examples
     --------
     >>> import tempfile
     >>> from causalgia.mpra.formats.orders import two_arms
-    >>> path = to_igvf(
-    ...     two_arms(),
-    ...     Path(tempfile.mkdtemp()) / "design.tsv.gz",
-    ...     "reporter_sequence_design",
-    ... )
-    >>> read_igvf(path, "reporter_sequence_design")["name"][0]
-    'u1:control'
+    >>> path = to_igvf(two_arms(), Path(tempfile.mkdtemp()) / "labels.tsv", "labels")
+    >>> path.read_text().splitlines()[1]
+    'u1:GATA1\tGATA1'
     """
-    if isinstance(data, pd.DataFrame):
-        table = data
-    else:
-        table = igvf_table(
-            data, format, library=library, counts=counts, contrast=contrast
-        )
-    return write_table(table, path, format, overwrite=overwrite)
+    table = igvf_table(data, format)
+    columns = [
+        [_cell(value, f"{path}: column {name!r}") for value in table[name].tolist()]
+        for name in table.columns
+    ]
+    rows = [] if format in _WITHOUT_HEADER else [table.columns.tolist()]
+    rows += zip(*columns, strict=True)
+    return write_text(
+        path, "".join("\t".join(row) + "\n" for row in rows), overwrite=overwrite
+    )
 
 
-def read_igvf(path: str | PathLike[str], format: Format) -> pd.DataFrame:
-    r"""Read a table of a format, plain or gzip-compressed, and check every cell.
-
-    Lines are not stripped: an empty cell at the end of a line is a cell.
-    `causalgia.mpra.read_counts` reads barcode counts as a Dataset.
-
-    Parameters
-    ----------
-    path
-        The file.
-    format
-        Name of the format; see `igvf_table`.
-
-    Returns
-    -------
-    DataFrame
-        As from `igvf_table`; writing it again gives the same file.
-
-    Raises
-    ------
-    DesignError, DataError
-        If the file cannot be read, or does not match the format; the message names
-        file, line, column and cure.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "labels.tsv"
-    >>> _ = path.write_text("u1:control\tcontrol\n")
-    >>> read_igvf(path, "labels")
-       oligo_name    label
-    0  u1:control  control
-    """
-    return read_table(path, format)
+def _cell(value: Any, place: str) -> str:
+    """Return a value as a cell; a name that a line cannot hold is refused."""
+    if isinstance(value, tuple):
+        return json.dumps(value, default=int) if value else "NA"
+    if isinstance(value, str):
+        if not value or set(value) & set("\t\r\n"):
+            raise DesignError(f"{place}: {quoted(value)} is not text without tabs")
+        return as_cell(value)
+    if value is None:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 _SOURCE = "causalgia"
@@ -324,23 +218,12 @@ def _source_names(rows: pd.DataFrame) -> pd.Series[str]:
     """Return the source sequence of the background of each construct; for controls,
     their own name.
     """
-    own = (
-        rows["element"]
-        .where(rows["group"].isin(("positive", "negative")), "")
-        .map(_decoded_name)
-    )
+    own = rows["element"].where(rows["group"].isin(("positive", "negative")), "")
     return (
         own
         if "source_name" not in rows
         else rows["source_name"].where(rows["source_name"] != "", own)
     )
-
-
-def _decoded_name(name: str) -> str:
-    try:
-        return given_name(name)
-    except DesignError:  # not written by vendor_name: used as it is
-        return name
 
 
 def _locus_from_name(name: str, length: int) -> _Locus:
@@ -430,7 +313,6 @@ def _info_json(prints: dict[str, str], row: Any) -> str:
     return json.dumps(info, ensure_ascii=False)
 
 
-_LN10 = float(np.log(10))
 _OF_EXPERIMENT = (
     "dna_counts",
     "rna_counts",
@@ -489,216 +371,12 @@ def experiment(counts: xr.Dataset) -> pd.DataFrame:
     return table[table["n_bc"] > 0].reset_index(drop=True)
 
 
-def elements(counts: xr.Dataset) -> pd.DataFrame:
-    """Return the columns of ``reporter_element``: activity of each oligo, with
-    one-sided p against a quantile of the negatives.
-
-    From `causalgia.mpra.activity`; q is over the oligos that are no controls, and 1 for
-    these.
-
-    Raises
-    ------
-    DataError
-        If there are too few negative controls.
-    """
-    found = activity(counts)
-    if "p" not in found:
-        raise DataError("there are no negative controls; 20 or more are needed for p")
-    sums = aggregate(counts).mean("replicate").sel(oligo=found["oligo"])
-    tested = found["q"].notnull().to_numpy()
-    log_q = np.zeros(len(tested))
-    log_q[tested] = log_bh(found["log_p"].to_numpy()[tested])
-    return pd.DataFrame(
-        {
-            "oligo_name": found["oligo"].to_numpy(),
-            "log2FoldChange": found["activity"].to_numpy(),
-            "inputCount": sums["dna_normalized"].to_numpy(),
-            "outputCount": sums["rna_normalized"].to_numpy(),
-            "minusLog10PValue": minus_log10(found["log_p"].to_numpy()),
-            "minusLog10QValue": minus_log10(log_q),
-        }
-    )
-
-
-def variants(
-    fit: xr.Dataset, counts: xr.Dataset, library: xr.Dataset, *, contrast: str
-) -> pd.DataFrame:
-    """Return the columns of ``reporter_variant``: the effect of each tile's alternate
-    allele, from a fit.
-
-    A variant in several windows has a row for each, distinguished by ``variantPos``.
-    ``postProbEffect`` is the empirical Bayes probability of an effect: a share of the
-    elements has none, the effects of the others are normal around 0, and both are
-    estimated from the fit.
-
-    Parameters
-    ----------
-    fit
-        From `causalgia.mpra.fit`.
-    counts
-        The counts of the fit.
-    library
-        The ordered library, with `causalgia.mpra.formats.VariantTiles.annotate`.
-    contrast
-        Contrast of the fit.
-
-    Raises
-    ------
-    DataError
-        If the contrast is absent, or no element of the fit is a variant of the library.
-    """
-    if contrast not in fit["contrast"]:
-        known = first_of(map(quoted, fit["contrast"].to_numpy().tolist()), NAMES_LISTED)
-        raise DataError(f"the fit has no contrast {quoted(contrast)}; it has {known}")
-    one = fit.sel(contrast=contrast)
-    names = ("element", "oligo_name", "SPDI", "allele", "variant_pos")
-    if "SPDI" not in library:
-        raise DataError(
-            "the library does not say which variants its oligos carry: "
-            "tiles.annotate(library) does"
-        )
-    carried = pd.DataFrame({name: library[name].to_numpy() for name in names})
-    carried = carried[carried["SPDI"] != ""].drop_duplicates("oligo_name")
-    first = carried[carried["allele"] == "ref"].set_index("element")[
-        ["SPDI", "variant_pos"]
-    ]
-    alleles = first.join(
-        carried.pivot(index="element", columns="allele", values="oligo_name")
-    )
-    one = one.sel(
-        element=[e for e in one["element"].to_numpy().tolist() if e in alleles.index]
-    )
-    if not one.sizes["element"]:
-        raise DataError(
-            "no element of the fit is a variant of the library; annotate it: "
-            "tiles.annotate(library)"
-        )
-    rows = alleles.loc[one["element"].to_numpy()]
-    table = pd.DataFrame(
-        {"variant_id": rows["SPDI"].to_numpy(), "log2FoldChange": one["ace"].to_numpy()}
-    )
-    sums, oligos = (
-        aggregate(counts).mean("replicate"),
-        pd.Index(counts["oligo"].to_numpy()),
-    )
-    for allele in ("ref", "alt"):
-        of = oligos.get_indexer(rows[allele])
-        table[f"inputCount{allele.title()}"] = sums["dna_normalized"].to_numpy()[of]
-        table[f"outputCount{allele.title()}"] = sums["rna_normalized"].to_numpy()[of]
-    log_p = one["log_p"].to_numpy()
-    table["minusLog10PValue"], table["minusLog10QValue"] = (
-        minus_log10(log_p),
-        minus_log10(log_bh(log_p)),
-    )
-    ace, se, df = (one[name].to_numpy() for name in ("ace", "se", "df"))
-    half = special.stdtrit(df, 0.975) * se
-    table["postProbEffect"] = probability_of_an_effect(ace, se)
-    table["CI_lower_95"], table["CI_upper_95"] = ace - half, ace + half
-    table["variantPos"] = rows["variant_pos"].to_numpy()
-    change = [spdi.split(":") for spdi in table["variant_id"]]
-    table["refAllele"], table["altAllele"] = (
-        [cells[i] or "0" for cells in change] for i in (2, 3)
-    )
-    return table
-
-
-def bed_track(table: pd.DataFrame, places: pd.DataFrame, *, name: str) -> pd.DataFrame:
-    """Return a table of effects as a BED track: six columns of place before its own,
-    sorted by place.
-
-    The score (shade in a browser) is 1000 for the largest absolute log2 fold change.
-
-    Parameters
-    ----------
-    table
-        Effects, a row a feature.
-    places
-        ``chrom chromStart chromEnd``, row by row.
-    name
-        Column of the table that names the features.
-    """
-    size = table["log2FoldChange"].abs().to_numpy()
-    score = np.rint(1000 * (size / max(size.max(initial=0.0), 1e-300))).astype(int)
-    bed = places.assign(name=table[name], score=score, strand="+")
-    whole = pd.concat([bed, table.drop(columns=name)], axis=1)
-    return whole.sort_values(
-        ["chrom", "chromStart", "chromEnd", "name"], kind="stable"
-    ).reset_index(drop=True)
-
-
-def minus_log10(log_p: Array) -> Array:
-    """Return -log10 p from the natural logarithm of p, never -0."""
-    return np.abs(log_p) / _LN10
-
-
-def log_bh(log_p: Array) -> Array:
-    """Return the natural logarithm of Benjamini-Hochberg's adjusted p from that of
-    p.
-    """
-    order = np.argsort(log_p)
-    raised = log_p[order] + np.log(len(log_p) / np.arange(1, len(log_p) + 1))
-    adjusted = np.empty_like(raised)
-    adjusted[order] = np.minimum(np.minimum.accumulate(raised[::-1])[::-1], 0.0)
-    return adjusted
-
-
-_EM_STEPS = 500
-_EM_TOLERANCE = 1e-8
-_LEAST_SHARE = 1e-12
-
-
-def probability_of_an_effect(effect: Array, se: Array) -> Array:
-    """Return P(effect is not 0) of each element, (E,), by empirical Bayes.
-
-    ``effect ~ share N(0, se^2 + tau^2) + (1 - share) N(0, se^2)``: the share of
-    elements with an effect and its sd tau are estimated by expectation-maximization (a
-    generalized step for tau).
-
-    References
-    ----------
-    Efron, Tibshirani, Storey & Tusher (2001), doi:10.1198/016214501753382129.
-
-    Examples
-    --------
-    >>> effect, se = np.r_[np.zeros(50), 3.0], np.full(51, 0.5)
-    >>> bool(probability_of_an_effect(effect, se)[-1] > 0.95)
-    True
-    """
-    variance = np.maximum(se**2, _LEAST_SHARE)
-    share, tau2 = (
-        0.5,
-        max(float(np.mean(effect**2 - variance)), float(np.mean(variance))),
-    )
-    chance = np.full(len(effect), share)
-    for _ in range(_EM_STEPS):
-        wide = variance + tau2
-        odds = (
-            np.log(share / (1 - share))
-            - 0.5 * np.log(wide / variance)
-            + 0.5 * effect**2 * (1 / variance - 1 / wide)
-        )
-        updated = 1 / (1 + np.exp(-np.clip(odds, -700, 700)))
-        # of the effect itself, where there is one
-        moment = (tau2 * effect / wide) ** 2 + tau2 * variance / wide
-        share = float(np.clip(updated.mean(), _LEAST_SHARE, 1 - _LEAST_SHARE))
-        tau2 = max(
-            float((updated * moment).sum() / max(updated.sum(), _LEAST_SHARE)),
-            _LEAST_SHARE,
-        )
-        change, chance = float(np.abs(updated - chance).max()), updated
-        if change < _EM_TOLERANCE:
-            break
-    return chance
-
-
-_OF_LIBRARY = {
+_TABLES: dict[str, Callable[[xr.Dataset], pd.DataFrame]] = {
     "reporter_sequence_design": sequence_design,
     "reporter_barcode_to_element_mapping": barcode_mapping,
     "labels": labels,
     "side_table": side_table,
-}
-_OF_COUNTS = {
     "reporter_experiment_barcode": barcode_counts,
     "reporter_experiment": experiment,
-    "reporter_element": elements,
 }
+_WITHOUT_HEADER = ("reporter_barcode_to_element_mapping", "labels")

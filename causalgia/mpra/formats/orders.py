@@ -66,10 +66,10 @@ def to_fasta(
     Raises
     ------
     DesignError
-        If a name is invalid (see `causalgia.mpra.vendor_name`), two sequences are equal
-        or reverse complements of each other without being declared duplicates, two
-        oligos share a barcode (the message names them), one is more than a tenth
-        shorter than the longest, there is no oligo, or the file exists.
+        If a vendor does not take a name, two sequences are equal or reverse complements
+        of each other without being declared duplicates, two oligos share a barcode (the
+        message names them), one is more than a tenth shorter than the longest, there is
+        no oligo, or the file exists.
 
     Examples
     --------
