@@ -19,18 +19,15 @@ from causalgia.errors import (
     DegenerateWarning,
 )
 from causalgia.estimation.lines import (
-    FittedLine,
     errors_in_both,
     errors_in_variables,
     weighted_line,
 )
 from causalgia.mpra.comparisons._concordance import (
     auroc,
-    calibration_bins,
     disattenuated,
     pearson,
     reliability as reliability_of,
-    residuals,
     sign_agreement,
 )
 from causalgia.notes import notes_of
@@ -243,7 +240,7 @@ def test_finds_the_element_that_is_off_the_line(rng):
     assert found["element"].values[found["q_off"].values < 0.05].tolist() == ["u17"]
 
 
-def test_draws_elements_bins_and_the_line(rng):
+def test_draws_elements_and_the_line(rng):
     virtual, measured = simulated(rng, n=200)
     measured.loc[17, "effect"] -= 4.0
     found = cg.mpra.concordance(virtual, measured)
@@ -260,16 +257,6 @@ def test_draws_elements_bins_and_the_line(rng):
         line.get_xdata()
     )
     assert np.asarray(line.get_ydata()) == pytest.approx(ends)
-
-
-def test_bins_hold_all_elements_and_follow_the_line(rng):
-    found = cg.mpra.concordance(*simulated(rng, n=203), n_bins=7).isel(contrast=0)
-    assert found["bin_n"].sum() == 203
-    assert (np.diff(found["bin_virtual"]) > 0).all()
-    assert (
-        abs(found["bin_measured"] - found["bin_predicted"]) < 4.5 * found["bin_se"]
-    ).all()
-    assert cg.mpra.concordance(*simulated(rng, n=12)).sizes["bin"] == 2
 
 
 def test_parents_count_once(rng):
@@ -427,22 +414,6 @@ def test_the_correlation_of_true_effects_is_one_and_lies_within_its_limits(
         assert 0.35 < beyond / n_trials < 0.75
 
 
-def test_elements_of_one_virtual_effect_are_in_one_bin():
-    x = np.repeat([0.0, 1.0, 2.0], [4, 40, 16])
-    y = np.arange(60.0)
-    off = residuals(
-        x,
-        y,
-        0 * x,
-        0 * x + 1,
-        0 * x + np.inf,
-        FittedLine(0.0, 1.0, np.zeros((2, 2)), 58.0, 1.0, 0.0),
-    )
-    found = calibration_bins(x, y, off, 10)
-    assert found.n.tolist() == [44, 16]
-    np.testing.assert_allclose(found.measured, [y[:44].mean(), y[44:].mean()])
-
-
 def several(
     x: dict[str, np.ndarray], rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -462,38 +433,6 @@ def several(
         ]
         sides.append(pd.concat(tables))
     return sides[0], sides[1]
-
-
-def test_contrasts_whose_virtual_effects_tie_are_compared_beside_others(rng):
-    """Effects of two values have two bins, and had been refused as "measured on
-    different elements".
-    """
-    x = {"smooth": rng.normal(size=100), "tied": np.repeat([0.0, 1.0], 50)}
-    virtual, measured = several(x, rng)
-    found = cg.mpra.concordance(virtual, measured)
-    assert (found["bin_n"] > 0).sum("bin").values.tolist() == [10, 2]
-    assert (found["bin_n"].sum("bin") == 100).all()
-    for name in x:
-        sides = (side[side["contrast"] == name] for side in (virtual, measured))
-        alone = cg.mpra.concordance(*sides)
-        for column in ("pearson", "slope", "coverage", "z"):
-            np.testing.assert_array_equal(
-                found[column].sel(contrast=name), alone[column].isel(contrast=0)
-            )
-        n = alone.sizes["bin"]
-        np.testing.assert_array_equal(
-            found["bin_measured"].sel(contrast=name)[:n], alone["bin_measured"][0]
-        )
-        assert np.isfinite(found["bin_se"]).all()
-    axes = cg.plot.scatter(found.sel(contrast=["tied"]))
-    assert (
-        sum(
-            len(box[0].get_xdata())
-            for box in axes.containers
-            if box.get_label() == "mean of a bin"
-        )
-        == 2
-    )
 
 
 @pytest.mark.parametrize("side", ["virtual", "measured"])

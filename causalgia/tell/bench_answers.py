@@ -252,7 +252,7 @@ def _line_in_words(one: xr.Dataset) -> list[str]:
     best = one.sel(line="errors_and_scatter")
     slope = _with_ci(best, "slope")
     slope = f"({slope})" if best["slope"].item() < 0 else slope
-    inside = format_share(best["coverage"].item())
+
     scatter = best["scatter"].item()
     spread = (
         f"scatter about the line by {scatter:.2g}"
@@ -261,8 +261,7 @@ def _line_in_words(one: xr.Dataset) -> list[str]:
     )
     y, x, _ = _side_names(one)
     lines = [
-        f"{y} = {best['intercept'].item():.3g} + {slope} x {x}; true effects "
-        f"{spread}; {inside} of the elements are inside their predictive intervals."
+        f"{y} = {best['intercept'].item():.3g} + {slope} x {x}; true effects {spread}."
     ]
     if one["line_p"].item() < 0.05:
         p = p_clause(one["line_p"].item())

@@ -11,11 +11,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.attributes import attributes
-from causalgia.checks import as_ci_prob, as_int, as_probability
+from causalgia.checks import as_ci_prob, as_probability
 from causalgia.errors import (
     NAMES_LISTED,
     DegenerateWarning,
@@ -61,7 +60,6 @@ def concordance(
     *,
     pairs: Mapping[str, str] | None = None,
     task: str | None = None,
-    n_bins: int = 10,
     alpha: float = 0.05,
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
@@ -88,8 +86,7 @@ def concordance(
         contrast of each side.
     task
         The task of the predictor that was measured; needed if there are several.
-    n_bins
-        Bins of virtual effects for the calibration, five elements or more each.
+
     alpha
         False discovery rate at which a measured effect is a hit.
     ci_prob
@@ -107,12 +104,10 @@ def concordance(
         scatter of the true effects about the line, which is the one to report
         (``line_p`` tests whether errors alone explain the points); ``scatter``;
         ``n_hits, sign_agreement, auroc`` of measured hits (the last by the size of
-        virtual effects); ``bin_*`` (ties share a bin; missing bins have ``bin_n`` 0);
-        and by ``element`` both effects, the prediction of the line, and
-        ``z, p_off, q_off`` of a distance from the line beyond the errors. ``_lower``
-        and ``_upper`` are limits; ``coverage`` is the share of elements inside their
-        predictive intervals. Where parents have several elements, errors are clustered
-        by parent. Controls of the bench (negative, positive, promoter, duplicate) are
+        virtual effects); and by ``element`` both effects, the prediction of the line,
+        and ``z, p_off, q_off`` of a distance from the line beyond the errors.
+        ``_lower`` and ``_upper`` are limits. Where parents have several elements,
+        errors are clustered by parent. Controls of the bench (negative, positive, promoter, duplicate) are
         left out; ``attrs["lost"]`` counts them, and elements of one side only, by
         contrast.
 
@@ -164,7 +159,7 @@ def concordance(
             f"alpha={alpha:g} is an error rate of 0.5 or more; alpha=0.05 goes "
             "with a level of 0.95"
         )
-    n_bins = as_int(n_bins, "n_bins", error=EstimateError)
+
     sides = (
         effects_by_element(virtual, "virtual", task=task),
         effects_by_element(measured, "measured"),
@@ -182,7 +177,7 @@ def concordance(
             still[name] = found
             continue
         try:
-            parts[name] = _compare_effects(pair, n_bins, alpha, ci_prob)
+            parts[name] = _compare_effects(pair, alpha, ci_prob)
             lost[printable(name)] = unmatched
         except NoSlopeError as error:
             imprecise[name] = str(error)
@@ -282,24 +277,14 @@ def _contrasts_without_spread(
     return notes
 
 
-def _compare_effects(
-    pair: MatchedEffects, n_bins: int, alpha: float, ci_prob: float
-) -> xr.Dataset:
+def _compare_effects(pair: MatchedEffects, alpha: float, ci_prob: float) -> xr.Dataset:
     """Return all statistics of one contrast."""
     lines = _fit_lines(pair)
-    found = residuals(
-        pair.x, pair.y, pair.sx**2, pair.sy**2, pair.df, lines[-1], ci_prob=ci_prob
-    )
-    binned = calibration_bins(pair.x, pair.y, found, n_bins)
+    found = residuals(pair.x, pair.y, pair.sx**2, pair.sy**2, pair.df, lines[-1])
     columns = _agreement_columns(pair, alpha, ci_prob) | _line_columns(
         pair, lines, ci_prob
     )
     columns |= {
-        f"bin_{name}": (("bin",), getattr(binned, name))
-        for name in binned.__dataclass_fields__
-    }
-    columns |= {
-        "coverage": ((), found.within.mean()),
         "virtual": (("element",), pair.x),
         "virtual_se": (("element",), pair.sx),
         "measured": (("element",), pair.y),
@@ -404,14 +389,9 @@ def _concat_contrasts(parts: Mapping[str, xr.Dataset]) -> xr.Dataset:
                 f"{part.sizes['element']:,}, {len(common):,} are in every contrast); "
                 f"compare one at a time: pairs={{{quoted(name)}: '...'}}"
             )
-    most = max(part.sizes["bin"] for part in parts.values())
-    whole = {
-        name: part.pad(bin=(0, most - part.sizes["bin"]), constant_values=0)
-        for name, part in parts.items()
-    }
     aligned = [
         part.sel(element=common).expand_dims(contrast=[name])
-        for name, part in whole.items()
+        for name, part in parts.items()
     ]
     return xr.concat(
         aligned,
@@ -666,9 +646,6 @@ def auroc(score: Array, hit: Mask, *, ci_prob: float = 0.95) -> Interval:
     return Interval(area, float(max(area - half, 0.0)), float(min(area + half, 1.0)))
 
 
-_LEAST_IN_BIN = 5
-
-
 @dataclass(frozen=True)
 class Residuals:
     """Measured effects against the prediction of a line, shape ``(n,)`` each.
@@ -683,27 +660,16 @@ class Residuals:
     p, q
         Two-sided p of no difference beyond these errors (t where the measured error has
         degrees of freedom), and Benjamini-Hochberg's q over the elements.
-    within
-        Whether the measured effect lies inside its predictive interval: errors, line
-        *and* scatter.
     """
 
     predicted: Array
     z: Array
     p: Array
     q: Array
-    within: NDArray[np.bool_]
 
 
 def residuals(
-    x: Array,
-    y: Array,
-    vx: Array,
-    vy: Array,
-    df: Array,
-    line: FittedLine,
-    *,
-    ci_prob: float = 0.95,
+    x: Array, y: Array, vx: Array, vy: Array, df: Array, line: FittedLine
 ) -> Residuals:
     """Compare measured effects y with the line at virtual effects x.
 
@@ -715,8 +681,6 @@ def residuals(
         Degrees of freedom of `vy`, shape ``(n,)``; inf is normal.
     line
         With its scatter, as from `causalgia.estimation.lines.errors_in_both`.
-    ci_prob
-        Probability of the intervals. They are predictive.
 
     Examples
     --------
@@ -729,8 +693,8 @@ def residuals(
     ...     np.full(2, np.inf),
     ...     line,
     ... )
-    >>> off.z, off.within
-    (array([0.1, 3. ]), array([ True, False]))
+    >>> off.z
+    array([0.1, 3. ])
     """
     predicted = line.at(x)
     Z = np.column_stack([np.ones_like(x), x])
@@ -745,70 +709,4 @@ def residuals(
     p = np.where(
         size > 0, 2 * special.stdtr(freedom, -np.abs(z)), np.where(gap == 0, 1.0, 0.0)
     )
-    half = special.stdtrit(freedom, 0.5 + ci_prob / 2) * np.sqrt(
-        vy + error + line.scatter**2
-    )
-    return Residuals(predicted, z, p, stepwise(p, "bh"), np.abs(gap) <= half)
-
-
-@dataclass(frozen=True)
-class Bins:
-    """Elements sorted by their virtual effect into B bins of about equal size, shape
-    ``(B,)`` each.
-
-    Attributes
-    ----------
-    n
-        Elements.
-    virtual, measured, predicted
-        Mean virtual effect, mean measured effect, and mean prediction of the line.
-    se
-        Standard error of the measured mean, between elements.
-    coverage
-        Share of the elements inside their predictive intervals.
-    """
-
-    n: Codes
-    virtual: Array
-    measured: Array
-    predicted: Array
-    se: Array
-    coverage: Array
-
-
-def calibration_bins(x: Array, y: Array, found: Residuals, n_bins: int) -> Bins:
-    """Bin elements by x and average them; bins have five elements or more, and ties
-    share a bin.
-
-    Examples
-    --------
-    >>> x = np.arange(20.0)
-    >>> off = Residuals(x, 0 * x, 0 * x, 0 * x, x < 10)
-    >>> calibration_bins(x, 2 * x, off, 2).coverage
-    array([1., 0.])
-    """
-    # places of the elements of each bin; ties in x share a bin
-    n_bins = max(1, min(n_bins, len(x) // _LEAST_IN_BIN))
-    order = np.argsort(x, kind="stable")
-    ends = [0]
-    for planned in np.cumsum([len(part) for part in np.array_split(order, n_bins)])[
-        :-1
-    ]:
-        end = int(np.searchsorted(x[order], x[order[planned - 1]], side="right"))
-        if end - ends[-1] >= _LEAST_IN_BIN and len(x) - end >= _LEAST_IN_BIN:
-            ends.append(end)
-    parts = np.split(order, ends[1:])
-    mean = [
-        [v[part].mean() for part in parts]
-        for v in (x, y, found.predicted, found.within)
-    ]
-    se = np.array([y[part].std(ddof=1) / np.sqrt(len(part)) for part in parts])
-    virtual, measured, predicted, coverage = map(np.array, mean)
-    return Bins(
-        np.array([len(part) for part in parts]),
-        virtual,
-        measured,
-        predicted,
-        se,
-        coverage,
-    )
+    return Residuals(predicted, z, p, stepwise(p, "bh"))

@@ -210,11 +210,7 @@ def _measured_against_virtual(table: xr.Dataset, ax: Axes | None) -> Axes:
             axes.scatter(
                 x[some], y[some], s=11, color=color, lw=0, zorder=4, label=name
             )
-    bins = one.isel(bin=np.flatnonzero(one["bin_n"].to_numpy() > 0))
-    axes.errorbar(
-        bins["bin_virtual"], bins["bin_measured"], yerr=tail * bins["bin_se"], fmt="o",
-        color=INK, ms=5, elinewidth=1.2, zorder=6, label="mean of a bin",
-    )  # fmt: skip
+
     axes.grid(color=GRID, lw=0.5, zorder=1)
     sides = ("virtual effect", "measured effect")
     if about(table, None).of_two_fits:
