@@ -36,7 +36,7 @@ from causalgia.errors import (
 from causalgia.estimation import estimate
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.moderated_variances import moderate
-from causalgia.estimation.request import check_has_errors
+from causalgia.estimation.request import are_known, check_has_errors, null_value
 from causalgia.notes import design_question
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.numerics.row_blocks import weights_of
@@ -217,7 +217,8 @@ def steps(
     requested = requested_analysis(outcomes, analysis)
     check_rope(requested)
     effects, estimates = estimate_effects(outcomes, requested)
-    check_has_errors(estimates)
+    if not are_known(estimates):
+        check_has_errors(estimates)
     estimates = _with_coords(estimates, coords)
     return infer_and_decide(
         outcomes, effects, estimates, requested, client=client, shrinks=shrinks
@@ -381,13 +382,17 @@ def _decisions(
 ) -> xr.Dataset:
     """Return decisions of these tasks."""
     from causalgia.estimation.given_table import Given
-    from causalgia.multiplicity.regions import select_tasks
-    from causalgia.verdicts._decide import decide_estimates
+    from causalgia.multiplicity.regions import rope_region, select_tasks
+    from causalgia.verdicts._decide import decide_estimates, decide_known
     from causalgia.verdicts.shrinkage import shrink_effects
     from causalgia.verdicts.verdict_request import as_request
 
     check_no_average_map(estimates, "cg.decide")
     estimates = select_tasks(estimates, tasks)
+    if are_known(estimates):
+        null = null_value(estimates)
+        region = rope_region(Rope.parse(requested.region), estimates, null)
+        return decide_known(estimates, region, requested)
     request = as_request(
         Given("estimates", estimates),
         rope=requested.region,

@@ -401,6 +401,24 @@ def null_value(dataset: xr.Dataset) -> float:
     return float(about(dataset, 0.0).null_value)
 
 
+def are_known(estimates: xr.Dataset) -> bool:
+    """Return whether effects are known exactly: those on exactly these units, of which
+    nothing is sampled.
+
+    Examples
+    --------
+    >>> se = xr.Dataset({"se": ("contrast", [0.0])})
+    >>> are_known(se), are_known(se.assign_attrs(target="units"))
+    (False, True)
+    """
+    return (
+        about(estimates, None).target == "units"
+        and "se" in estimates
+        and "p" not in estimates
+        and not estimates["se"].any()
+    )
+
+
 def check_has_errors(estimates: xr.Dataset) -> None:
     """Check that estimates have errors: those of one unit, or of exactly these units,
     have none.
@@ -422,11 +440,7 @@ def check_has_errors(estimates: xr.Dataset) -> None:
             "the estimates have no standard errors, because one unit gives no standard "
             "error"
         )
-    if (
-        about(estimates, None).target == "units"
-        and "p" not in estimates
-        and not estimates["se"].any()
-    ):
+    if are_known(estimates):
         raise EstimateError(
             "target='units': the effects on exactly these units are known, and nothing "
             "is sampled: there is no test, no p and no interval",

@@ -100,7 +100,7 @@ class Columns:
         """Return the line of one row: its cells in the order of the table, size first."""
         how = {"scientific": self.scientific}
         ace, interval = format_effect(row, **how)
-        ranked = row.p_matched is not None  # among others: no interval
+        ranked = row.p_matched is not None  # no interval, nor has what is known
         exact = ("exact" if self.of_units else "alike") if row.exact else ""
         error = error_text(row, self.attrs) if self.decided else ""
         said = exact if row.p == 0 else error
@@ -110,7 +110,7 @@ class Columns:
             "SE": ""
             if row.se is None or self.decided or self.shrunken
             else format_se(row.se, **how),
-            self.interval: "" if ranked else interval,
+            self.interval: "" if ranked or (exact and self.of_units) else interval,
             "verdict": row["verdict"] if self.decided else "",
             "p matched": _p(row.p_matched),
             self.error: error,

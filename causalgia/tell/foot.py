@@ -325,7 +325,7 @@ def _population(effects: xr.Dataset) -> str:
         return ""
     count, n = count_clause(effects) or "", _one_number(effects)
     if target == "units" and n is not None:
-        return f"for exactly these {count}"
+        return f"for exactly {'this unit' if n == 1 else f'these {count}'}"
     real, rows = here.null_kind == "genomic", here.null_rows or 0
     if real and rows and n is not None and target in ("population", "parents"):
         of = real_sequences(effects.attrs)

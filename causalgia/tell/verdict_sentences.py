@@ -159,6 +159,8 @@ def _alike(decisions: xr.Dataset) -> str:
     """Return what it means that units are alike; empty where they differ."""
     if "exact" not in decisions or not decisions["exact"].any():
         return ""
+    if about(decisions, None).target == "units":
+        return ""
     noun = "sequence" if of_sequences(decisions.attrs) else "unit"
     return f"Alike: each {noun} shows this same effect."
 

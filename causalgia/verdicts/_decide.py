@@ -12,10 +12,17 @@ import numpy as np
 import xarray as xr
 from scipy.special import ndtri
 
-from causalgia.analysis import as_result
+from causalgia.analysis import Analysis, as_result
 from causalgia.analysis_values import Shrinkage
 from causalgia.attributes import about, attributes
-from causalgia.choices import LEAST_FACTOR, Error
+from causalgia.choices import (
+    DECREASES,
+    INCREASES,
+    LEAST_FACTOR,
+    NEGLIGIBLE,
+    ROPES_OF_DATA,
+    Error,
+)
 from causalgia.effect_table import filled, of_effects, rows_measured
 from causalgia.errors import EstimateError
 from causalgia.estimation.effect_intervals import (
@@ -23,9 +30,13 @@ from causalgia.estimation.effect_intervals import (
     missed_share_of,
 )
 from causalgia.estimation.moderated_variances import moderate
-from causalgia.estimation.request import check_cluster_name, is_below_floor
+from causalgia.estimation.request import (
+    check_cluster_name,
+    floor_of_estimates,
+    is_below_floor,
+)
 from causalgia.multiplicity.families import estimate_effects, row_families
-from causalgia.multiplicity.regions import in_words_of
+from causalgia.multiplicity.regions import Region, in_words_of
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.ropes import RopeLike
@@ -235,6 +246,68 @@ def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
         return out
     columns, notes = shrink_effects(with_gaps, request.shrink, ci_prob=ci_prob)
     return with_notes(out.assign(columns), *notes)
+
+
+def decide_known(
+    estimates: xr.Dataset,
+    region: Region,
+    analysis: Analysis,
+    *,
+    beyond: xr.DataArray | bool = True,
+) -> xr.Dataset:
+    """Return decisions on effects that are known exactly: each from where it lies.
+
+    Parameters
+    ----------
+    estimates
+        ``ace`` without errors; differences within its ``floor`` are none.
+    region
+        Region of practical equivalence.
+    analysis
+        The analysis that is stored with them.
+    beyond
+        Where a direction may be named.
+
+    Examples
+    --------
+    >>> from causalgia.multiplicity.regions import rope_region
+    >>> from causalgia.ropes import Rope
+    >>> known = xr.Dataset({"ace": (("contrast", "task"), [[-2.0], [0.0]])})
+    >>> region = rope_region(Rope.parse((-1, 1)), known, 0.0)
+    >>> found = decide_known(known, region, Analysis(rope=(-1, 1)))
+    >>> found["verdict"].values.ravel().tolist()
+    ['decreases', 'negligible']
+    """
+    effect, low, high = estimates["ace"], region.lower, region.upper
+    size = effect.to_numpy()
+    compared = np.where(np.abs(size) <= floor_of_estimates(estimates), 0.0, size)
+    inside = (compared >= low) & (compared <= high)
+    inside &= (low < high) | (region.kind in ROPES_OF_DATA)
+    verdict = np.select(
+        [inside, (compared < low) & beyond, (compared > high) & beyond],
+        [NEGLIGIBLE, DECREASES, INCREASES],
+        UNDECIDED,
+    )
+    columns = {
+        "lower": size,
+        "upper": size,
+        "rope_lower": low,
+        "rope_upper": high,
+        "verdict": in_words_of(region, verdict),
+        "more_units": np.full(size.shape, -1),
+    }
+    out = estimates.assign({k: effect.copy(data=x) for k, x in columns.items()})
+    attrs = attributes(
+        error="each",
+        ci_prob=analysis.ci_prob,
+        rope=region.label,
+        rope_kind=region.kind,
+        family_rows=effect.size,
+        family_by=analysis.family or "",
+        family_without="",
+        analysis=analysis.to_json(),
+    )
+    return as_result(out.assign_attrs(attrs), "decisions")
 
 
 def _check_size_known(estimates: xr.Dataset, found: Evidence) -> None:

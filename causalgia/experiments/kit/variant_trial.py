@@ -12,7 +12,7 @@ import numpy as np
 
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
-from causalgia.choices import INSIDE, LEAST_FOR_A_LAW
+from causalgia.choices import LEAST_FOR_A_LAW, NEGLIGIBLE
 from causalgia.errors import DataError, EstimateError
 from causalgia.experiments.kit.answer import Answer
 from causalgia.experiments.kit.experiment import Experiment
@@ -283,9 +283,9 @@ class VariantTrial(Experiment):
         null variants, needs q.
         """
         from causalgia.multiplicity.regions import Region, rope_region
+        from causalgia.verdicts._decide import decide_known
 
-        effect = estimates["ace"]
-        if of_matched := self._region.kind == "matched":
+        if self._region.kind == "matched":
             share = 100 * self.analysis.ci_prob
             region = Region(
                 estimates["matched_lower"].to_numpy(),
@@ -297,33 +297,13 @@ class VariantTrial(Experiment):
             given = estimates
             if "control_sd" in effects:  # of the reference windows of all units
                 sd = effects["control_sd"].reset_coords(drop=True)
-                given = estimates.assign(control_sd=sd.broadcast_like(effect))
+                given = estimates.assign(control_sd=sd.broadcast_like(estimates["ace"]))
             region = rope_region(self._region, given, 0.0)
-        size, low, high = effect.to_numpy(), region.lower, region.upper
-        inside = (size >= low) & (size <= high) & (of_matched | (low < high))
-        columns = {"lower": size, "upper": size, "rope_lower": low, "rope_upper": high}
-        beyond = np.ones(size.shape, bool)
-        if self.strata is not None:
-            q = estimates["q_matched"].to_numpy()
-            beyond = q <= self._alpha
-            # exact effects: that they lie in a stated region is certain
-            columns["q"] = np.where(inside & (not of_matched), 0.0, q)
-        columns["verdict"] = np.select(
-            [inside, (size < low) & beyond, (size > high) & beyond],
-            [INSIDE[of_matched], "decreases", "increases"],
-            "undecided",
-        )
-        columns["more_units"] = np.full(size.shape, -1)
-        out = estimates.assign({k: effect.copy(data=x) for k, x in columns.items()})
-        attrs = attributes(
-            error="fdr" if self.strata is not None else "each",
-            ci_prob=self.analysis.ci_prob,
-            rope=region.label,
-            rope_kind=region.kind,
-            family_rows=effect.size,
-            family_by=self.analysis.family or "",
-            family_without="",
-            analysis=self.analysis.to_json(),
-        )
-        out = out.drop_vars(["matched_lower", "matched_upper"], errors="ignore")
-        return as_result(out.assign_attrs(attrs), "decisions")
+        if self.strata is None:
+            return decide_known(estimates, region, self.analysis)
+        q = estimates["q_matched"]
+        found = decide_known(estimates, region, self.analysis, beyond=q <= self._alpha)
+        # exact effects: that they lie in a stated region is certain
+        found["q"] = q.where(found["verdict"] != NEGLIGIBLE, 0.0)
+        found = found.drop_vars(["matched_lower", "matched_upper"])
+        return as_result(found.assign_attrs(attributes(error="fdr")), "decisions")

@@ -122,7 +122,8 @@ def heatmap(
                 "there, or two share a cell"
             )
         center = null_value(found) if value in ("estimate", "shrunken") else 0.0
-        beyond = (frame["conf_low"] > center) | (frame["conf_high"] < center)
+        low, high = frame["conf_low"], frame["conf_high"]
+        beyond = ((low > center) | (high < center)) & (low < high)  # has an interval
         grid, of_each = (
             frame.assign(beyond=beyond)
             .pivot(index=rows, columns=columns, values=name)
