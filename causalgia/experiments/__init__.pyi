@@ -18,6 +18,7 @@ from ._null_models import agreement as agreement, null_models as null_models
 from ._pair import pair as pair, pairs as pairs, spacing as spacing
 from ._position import position as position
 from ._proposals import proposals as proposals
+from ._saturation import saturation as saturation
 from ._site_pairs import site_pairs as site_pairs
 from ._tile_search import tile_search as tile_search
 from ._tiles import tiles as tiles

@@ -120,6 +120,12 @@ def _variants(rows: xr.Dataset, in_own: bool, q: float) -> str:
     return counted_variants(rows, where)
 
 
+def _of_places(n_deleted: int) -> str:
+    """Return what is done at a place."""
+    bases = "a base" if n_deleted <= 1 else f"{n_deleted} bases"
+    return f"{'deleting' if n_deleted else 'changing'} {bases}"
+
+
 def _relative(names: Sequence[str]) -> str:
     """Return that verdicts are not the sign of the effect."""
     which = "this motif is" if len(names) == 1 else f"these {len(names):,} motifs are"
@@ -238,6 +244,8 @@ CLAUSES: dict[str, Callable[..., str]] = {
     "search": _search,
     "screen": screen_sentence,
     "shapes": shape_sentence,
+    "places": lambda shapes, n: shape_sentence(shapes, _of_places(n)),
+    "single bases": lambda rows: counted_variants(rows, "of one base"),
     "site and placebo": _site_and_placebo,
     "sites": _sites,
     "sites left out": lambda n, of, label: (

@@ -380,7 +380,7 @@ class Experiment(Design):
     def __repr__(self) -> str:
         size = (
             f"{len(self.named_arms):,} arms, {len(self.named_contrasts or ()):,} "
-            f"contrasts, {self.n_units:,} units"
+            f"contrasts, {self.n_units:,} unit{'s' * (self.n_units != 1)}"
         )
         return f"<Experiment {self.entry.name}: {size} of {self.drawn.describe()}>"
 
@@ -476,6 +476,7 @@ _EXPERIMENT_NAMES = (
     "motif_screen",
     "motif",
     "motif_mutagenesis",
+    "saturation",
     "position",
     "affinity",
     "copies",
