@@ -430,5 +430,3 @@ def test_a_row_without_units_of_its_own_never_appears() -> None:
         answer = experiment.analyze(cg.run(experiment, gate("and"), rng=0), rng=0)
     assert isinstance(answer.estimates, xr.Dataset)
     assert (answer.estimates["n_clusters"] == 12).all()
-
-

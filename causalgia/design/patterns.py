@@ -161,13 +161,13 @@ def named_patterns(motifs: Motifs) -> dict[str, str | Motif]:
     ({'AGATAAG': 'AGATAAG'}, {'E-box': 'CACGTG'})
     """
     of_file = motifs_of_file(motifs)
-    motifs = motifs if of_file is None else of_file
-    if is_pattern(motifs):
-        motifs = [motifs]  # type: ignore[list-item]  # one
-    if isinstance(motifs, Mapping):
-        found = {str(name): as_pattern(one).source for name, one in motifs.items()}
-    elif isinstance(motifs, Iterable):
-        patterns = [as_pattern(one) for one in motifs]
+    several: Any = motifs if of_file is None else of_file
+    if is_pattern(several):
+        several = [several]
+    if isinstance(several, Mapping):
+        found = {str(name): as_pattern(one).source for name, one in several.items()}
+    elif isinstance(several, Iterable):
+        patterns = [as_pattern(one) for one in several]
         names = [one.label for one in patterns]
         if len(set(names)) < len(names):
             raise DesignError(f"motifs: two of {quoted(names)} are one; give each once")

@@ -26,7 +26,7 @@ from causalgia.errors import (
 )
 from causalgia.mpra.counts import counts_of
 from causalgia.mpra.formats.orders import two_arms
-from causalgia.sequences import Variant, encode
+from causalgia.sequences import Variant
 
 from . import Row
 

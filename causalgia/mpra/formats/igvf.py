@@ -120,8 +120,8 @@ def to_igvf(
         [_cell(value, f"{path}: column {name!r}") for value in table[name].tolist()]
         for name in table.columns
     ]
-    rows = [] if format in _WITHOUT_HEADER else [table.columns.tolist()]
-    rows += zip(*columns, strict=True)
+    header = [] if format in _WITHOUT_HEADER else [table.columns.tolist()]
+    rows = header + [list(row) for row in zip(*columns, strict=True)]
     return write_text(
         path, "".join("\t".join(row) + "\n" for row in rows), overwrite=overwrite
     )
