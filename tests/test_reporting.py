@@ -424,15 +424,17 @@ def test_what_would_undo_the_weakest_verdict_is_said_beside_the_largest_effect()
     seen = np.array([[0.4], [1.2]])
     columns = {"reversal": np.array([[-8.23], [9.0]]), "largest_ice": seen}
     text = flat(
-        report(found.assign({name: (EFFECT, x) for name, x in columns.items()}))
+        report(
+            found.assign({name: (EFFECT, x) for name, x in columns.items()}), notes=True
+        )
     )
     assert (
         "To undo the weakest (m1), effects on 3 % of sequences would have to reach "
         "9; the largest seen is 1.2."
     ) in text
     undecided = found.assign(reversal=(EFFECT, np.full((2, 1), np.nan)))
-    assert "To undo" not in report(undecided)
-    assert "To undo" not in report(found.drop_vars("reversal", errors="ignore"))
+    assert "To undo" not in report(undecided, notes=True)
+    assert "To undo" not in report(found, notes=True)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ from causalgia.tell.verdict_sentences import (
     rule_sentence,
     tasks_without_verdict,
     trial_history,
+    undone_by,
     urgent_cautions,
     urgent_history,
     verdict_cautions,
@@ -145,10 +146,10 @@ def foot_lines(
     others: int = 0,
     also: Sequence[str] = (),
 ) -> tuple[list[str], list[str]]:
-    """Return what stands under a table: what the effects are, how verdicts were reached
-    and what would undo the weakest; in three lines of 100 columns also what else a
-    reader has to know of these rows, or else where it is; and what did not find room,
-    which is for the notes.
+    """Return what stands under a table: what the effects are and how verdicts were
+    reached; in three lines of 100 columns also what else a
+    reader has to know of these rows, or else where it is; and what is for the notes:
+    what did not find room, and what would undo the weakest verdict.
 
     Parameters
     ----------
@@ -180,6 +181,7 @@ def foot_lines(
             f"({band}{over}); p is of each contrast alone."
         )
     facts = verdict_facts(effects) if decided else []
+    aside = [text for text in [undone_by(effects) if decided else ""] if text]
     urgent = [
         *urgent_cautions(effects),
         *urgent_history(attrs),
@@ -194,7 +196,7 @@ def foot_lines(
         *trial_history(attrs),
         *tasks_without_verdict(effects),
     ]
-    how: dict[str, Any] = {"pointer": pointer, "n_notes": others}
+    how: dict[str, Any] = {"pointer": pointer, "n_notes": others + len(aside)}
     how |= {"always": [*also, *facts, *urgent], "in_one_line": True}
     settings = _settings(effects)
     for setting in settings:  # the longest for which there is room
@@ -206,7 +208,7 @@ def foot_lines(
         least = fitted_foot(shortest, last, **how)[1]
         if no_room == least and (fits(under_table) or not pointer):
             break
-    return under_table, no_room
+    return under_table, [*no_room, *aside]
 
 
 def _settings(effects: xr.Dataset) -> list[str]:

@@ -103,28 +103,36 @@ def verdict_method(decisions: xr.Dataset) -> str:
     >>> print(verdict_method(decide(estimates, rope=(-0.1, 0.1))).splitlines()[0])
     Verdict: where the interval lies against ±0.1, if q <= .05 over these 2 rows.
     """
-    further = (*verdict_facts(decisions), *verdict_cautions(decisions))
-    return "\n".join([rule_sentence(decisions), *further])
+    further = (*verdict_facts(decisions), undone_by(decisions))
+    lines = [rule_sentence(decisions), *further, *verdict_cautions(decisions)]
+    return "\n".join(line for line in lines if line)
 
 
 def verdict_facts(decisions: xr.Dataset) -> list[str]:
     """Return the sentences that stand under every table of these verdicts: how Holm's
-    rate held, what would undo the weakest, rows without a verdict, independent errors.
+    rate held, the largest effect that is assumed, rows without a verdict, independent
+    errors.
     """
     here = about(decisions, None)
-    bound = weakest_verdict(decisions)
-    if here.largest:
-        size = here.largest if isinstance(here.largest, str) else f"{here.largest:g}"
-        bound = f"No unit is taken to have a larger effect than {size}."
+    largest = here.largest
+    if largest and not isinstance(largest, str):
+        largest = f"{largest:g}"
     together = here.errors_together == "independent" and decisions["verdict"].size > 1
     lines = [
         _holm_in_simulations(decisions),
-        bound,
+        f"No unit is taken to have a larger effect than {largest}." if largest else "",
         *_withheld_verdicts(decisions),
         _alike(decisions),
         "The errors of these rows were taken as independent." if together else "",
     ]
     return [line for line in lines if line]
+
+
+def undone_by(decisions: xr.Dataset) -> str:
+    """Return what would undo the weakest verdict, which is for the notes; empty where a
+    largest effect is assumed.
+    """
+    return "" if about(decisions, None).largest else weakest_verdict(decisions)
 
 
 def _holm_in_simulations(decisions: xr.Dataset) -> str:
