@@ -298,11 +298,17 @@ def _with_allowed_gaps(dataset: xr.Dataset, name: str, *, gaps: bool) -> xr.Data
     shrunken, rows without a verdict to undo, cells of a table with gaps, and effects
     that were not measured.
     """
+    from causalgia.effect_table import is_folded
+
     array, ends = dataset[name], {"lower": -np.inf, "upper": np.inf}
     if name in _HIERARCHICAL and "shrunken" in dataset:
         array = array.where(dataset["shrunken"].notnull(), 0.0)
     elif name in ("reversal", "first_outcome") or (gaps and name == "outcome"):
         array = array.fillna(0.0)
+    elif name in ("outcome", "ice") and "assigned" not in dataset:
+        # bases of a track that an arm lacks
+        if "position" in array.dims or is_folded(dataset):
+            array = array.fillna(0.0)
     elif name in ("rope_lower", "rope_upper"):  # of a region of one side
         array = array.where(~np.isinf(array), 0.0)
     elif (

@@ -37,6 +37,8 @@ Mask: TypeAlias = NDArray[np.bool_]
 Tokens: TypeAlias = NDArray[np.uint8]
 #: identities of units
 Units: TypeAlias = NDArray[np.uint64]
+#: (start, stop, shift) each: base i of ``[start, stop)`` stands at ``i + shift``
+Stretches: TypeAlias = tuple[tuple[int, int, int], ...]
 #: estimates or effects, or a table with columns ``effect`` and ``se``
 EstimateTable: TypeAlias = xr.Dataset | pd.DataFrame
 

@@ -553,10 +553,11 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     Variable(
         "n_units",
-        ("moments", "estimates", "decisions"),
+        ("effects", "moments", "estimates", "decisions"),
         _EFFECT,
         "i",
-        "units that the contrast uses",
+        "units that the contrast uses; of effects along a track, those that have the "
+        "base under every arm, where some lack it",
     ),
     _estimate(
         "n_clusters",
@@ -684,6 +685,12 @@ SCHEMA: tuple[Variable, ...] = (
     _estimate(
         "q_matched",
         "p_matched adjusted by Benjamini-Hochberg over the family of the analysis",
+        decisions=True,
+    ),
+    _estimate(
+        "peak",
+        "position of the track at which a variant's effect is largest, in bp",
+        dtype="i",
         decisions=True,
     ),
     _estimate(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ import causalgia as cg
 from causalgia.errors import (
     DegenerateWarning,
     DesignError,
+    EstimateError,
     SequenceError,
 )
 from causalgia.experiments import (
@@ -356,37 +359,184 @@ def test_the_motif_that_a_variant_makes_or_breaks(files, genome):
     )
 
 
-@pytest.mark.parametrize("align", ["left", "right"])
-@pytest.mark.parametrize("crop", [0, 4])
-def test_an_indel_leaves_the_track_of_other_bases_alone(files, genome, align, crop):
-    """Of a network whose track is the letters, only changed bases differ."""
-    letters = genome["chr1"]
+def _letter_track(crop: int = 0, width: int = 1) -> cg.FunctionPredictor:
+    """A network whose track is the letters, or their sums in bins."""
+
+    def letters(x: np.ndarray) -> np.ndarray:
+        y = x.argmax(1)[:, crop : x.shape[2] - crop].astype(float)
+        return y.reshape(len(y), -1, width).sum(2)
+
+    return cg.FunctionPredictor(
+        letters,
+        scale="letter",
+        track=cg.Track(axis=1, bin=width),
+        fingerprint=f"letters {crop} {width}",
+    )
+
+
+def _indels(letters: str) -> list[Variant]:
     other = {x: next(y for y in "ACGT" if y != x) for x in "ACGT"}
-    chosen = [
+    return [
         Variant("chr1", 100, letters[100], other[letters[100]], "substitution"),
         Variant("chr1", 150, letters[150], letters[150] + "ACG", "insertion"),
         Variant("chr1", 200, letters[200:205], letters[200], "deletion"),
         Variant("chr1", 250, letters[250:253], other[letters[250]] + "TTTTT", "both"),
     ]
+
+
+def _differences(outcomes) -> np.ndarray:
+    found = outcomes["outcome"].squeeze("task", drop=True)
+    return (found.sel(arm="alternate") - found.sel(arm="reference")).to_numpy()
+
+
+@pytest.mark.parametrize("align", ["left", "right"])
+@pytest.mark.parametrize("crop", [0, 4])
+def test_an_indel_leaves_the_track_of_other_bases_alone(files, genome, align, crop):
+    """Of a network whose track is the letters, only changed bases differ, and a base
+    that one variant lacks is that variant's.
+    """
+    chosen = _indels(genome["chr1"])
     experiment = variants(chosen, files[1], length=40, align=align, rope=0)
-    track = cg.FunctionPredictor(
-        lambda x: x.argmax(1)[:, crop : 40 - crop].astype(float),
-        scale="letter",
-        track=cg.Track(axis=1),
-        fingerprint=f"crop {crop}",
-    )
-    outcomes = cg.run(experiment, track, rng=0, progress=False)
-    found = experiment.on_reference(outcomes)["outcome"].squeeze("task")
-    difference = found.sel(arm="alternate") - found.sel(arm="reference")
-    lacks = np.isnan(difference).sum("position").to_numpy()
-    n_end = [0, 3, 0, 3]  # bases of the window that an insertion pushes out
-    assert lacks.tolist() == [0, n_end[1], 4, n_end[3]]
-    differs = (difference.fillna(0) != 0).sum("position").to_numpy()
-    assert differs[0] == 1
-    assert differs[1] == differs[2] == 0
+    outcomes = cg.run(experiment, _letter_track(crop), rng=0, progress=False)
+    difference = _differences(outcomes)
+    assert np.isnan(difference).sum(axis=1).tolist() == [0, 3, 4, 3]
+    differs = (np.nan_to_num(difference) != 0).sum(axis=1)
+    assert differs[:3].tolist() == [1, 0, 0]
     assert differs[3] <= 3
-    ends = experiment.on_reference(outcomes).dropna("position", subset=["outcome"])
-    assert cg.contrast(ends)["ice"].sizes["position"] == 40 - 2 * crop - 3 - 4
+    effects = cg.contrast(outcomes)
+    assert effects["n_units"].sum() == 4 * (40 - 2 * crop) - 10
+    assert not np.isnan(effects["control_sd"]).any()
+    with pytest.raises(EstimateError):
+        cg.estimate(effects)
+    whole = effects.dropna("position", subset=["ice"])
+    assert (cg.estimate(whole)["n_units"] == 4).all()
+
+
+@pytest.mark.parametrize("offset", [-9, 0, 3, 9])
+def test_the_side_that_has_the_read_out_keeps_its_place(files, genome, offset):
+    """On either strand, the middle of the window is the same base under both alleles."""
+    chosen = [x for x in _indels(genome["chr1"]) if x.name != "both"] * 2
+    chosen = [replace(x, name=f"{x.name} {i}") for i, x in enumerate(chosen)]
+    sites = {
+        "position": [x.position + offset for x in chosen],
+        "strand": ["+"] * 3 + ["-"] * 3,
+    }
+    experiment = variants(chosen, files[1], length=40, read_out=sites, rope=0)
+    assert experiment.n_units == 3  # one haplotype, listed twice
+    found = []
+    for rows in (slice(3), slice(3, 6)):
+        some = {name: column[rows] for name, column in sites.items()}
+        experiment = variants(
+            chosen[rows], files[1], length=40, read_out=some, rope=(-0.1, 0.1)
+        )
+        outcomes = cg.run(experiment, _letter_track(), rng=0, progress=False)
+        difference = _differences(outcomes)
+        found.append(np.isnan(difference).sum(axis=1).tolist())
+        assert (np.nan_to_num(difference) != 0).sum(axis=1).tolist() == [1, 0, 0]
+    assert found == [[0, 3, 4]] * 2
+
+
+def test_bins_hold_the_same_bases_or_nothing(files, genome):
+    """Behind a deletion of 4 bases bins of 4 are compared again, and bins of 5 are
+    not.
+    """
+    deletion = _indels(genome["chr1"])[2]
+    experiment = variants([deletion], files[1], length=60, rope=0)
+    at = experiment.windows.start[0] + 1  # the first base that is gone
+    for width, whole in ((4, True), (5, False)):
+        outcomes = cg.run(experiment, _letter_track(0, width), rng=0, progress=False)
+        (difference,) = _differences(outcomes)
+        first = at // width
+        assert (difference[:first] == 0).all()
+        behind = difference[first + 1 + (at % width > 0) :]
+        assert (behind == 0).all() if whole else np.isnan(behind).all()
+        assert np.isnan(difference[first])
+
+
+def test_null_variants_are_aligned_as_the_variants_are(files, genome):
+    null = cg.MatchedVariants(
+        of=cg.Uniform(length=48), match=("substitution", "length"), min_nulls=19
+    )
+    experiment = variants(
+        _indels(genome["chr1"])[:3], files[1], length=40, null=null, n_null=90
+    )
+    outcomes = cg.run(experiment, _letter_track(), rng=0, progress=False)
+    difference = _differences(outcomes)
+    lacks = np.isnan(difference).sum(axis=1)
+    assert np.unique(lacks).tolist() == [0, 3, 4]
+    differs = (np.nan_to_num(difference) != 0).sum(axis=1)
+    assert (differs == (lacks == 0)).all()
+    answer = experiment.analyze(outcomes)
+    assert answer.estimates["p_matched"].sel(contrast="deletion").item() == 1
+
+
+@pytest.mark.parametrize("keep", ["outcomes", "effects"])
+def test_tracks_with_indels_are_kept_as_they_are(files, genome, tmp_path, keep):
+    experiment = variants(_indels(genome["chr1"]), files[1], length=40, rope=0.5)
+    ask = {"rng": 0, "progress": False, "keep": keep}
+    held = cg.run(experiment, _letter_track(), **ask)
+    stored = cg.run(experiment, _letter_track(), store=tmp_path / "t.zarr", **ask)
+    again = cg.open(tmp_path / "t.zarr")
+    assert stored.load().identical(again.load())
+    assert again.drop_attrs().equals(held.drop_attrs())
+    if keep == "outcomes":
+        effects = cg.contrast(held)
+        kept = cg.run(experiment, _letter_track(), **ask | {"keep": "effects"})
+        for name in ("ice", "n_units", "constant", "zero", "control_sd"):
+            assert effects[name].equals(kept[name]), name
+    answers = [experiment.analyze(x).decisions for x in (held, again)]
+    assert answers[0].equals(answers[1])
+    with pytest.raises(DesignError):
+        cg.run(experiment, _letter_track(), **ask | {"keep": "moments"})
+
+
+def test_a_track_is_answered_where_it_changes_most(files, genome):
+    """The largest effect outside the region, in either direction; 0 where nothing
+    changes.
+    """
+    letters = genome["chr1"]
+    at = letters.index("A", 100)
+    chosen = [
+        Variant("chr1", at, "A", "T", "up"),
+        Variant("chr1", 200, letters[200:205], letters[200], "deletion"),
+    ]
+
+    def track(x: np.ndarray) -> np.ndarray:
+        y = x.argmax(1).astype(float)
+        return np.stack([y, np.roll(y, -2, axis=1) * -0.5 + y], axis=1)
+
+    predictor = cg.FunctionPredictor(
+        track, tasks=["a", "b"], track=cg.Track(origin=20), scale="letter"
+    )
+    for rope, change, peak in (((-0.1, 0.1), 3.0, 0), ((-1.0, 4.0), -1.5, -2)):
+        experiment = variants(chosen, files[1], length=40, rope=rope)
+        outcomes = cg.run(experiment, predictor, rng=0, progress=False)
+        rows = experiment.analyze(outcomes).decisions
+        row = rows.sel(contrast="up", task="b")
+        assert (row["ace"].item(), row["peak"].item()) == (change, peak)
+        assert row["verdict"].item() == ("increases" if change > 0 else "decreases")
+        assert rows["ace"].sel(contrast="deletion", task="a").item() == 0
+    answer = variants(chosen, files[1], length=40).analyze(outcomes)
+    assert "at 0" in answer.sentences[0]
+
+
+def test_an_indel_over_contexts_moves_no_other_base_of_the_track(files, genome):
+    chosen = _indels(genome["chr1"])
+    experiment = variants(
+        chosen, files[1], null=cg.Uniform(length=60), n_null=20, flank=6
+    )
+    outcomes = cg.run(experiment, _letter_track(), rng=0, progress=False)
+    effects = cg.contrast(outcomes)["ice"].squeeze("task", drop=True)
+    lacks = {"substitution": 0, "insertion": 3, "deletion": 4, "both": 3}
+    for name, n in lacks.items():
+        one = effects.sel(contrast=name)
+        assert (np.isnan(one).sum("position") == n).all()
+        differs = (one.fillna(0) != 0).sum("position")
+        assert (differs == {"substitution": 1, "both": differs[0]}.get(name, 0)).all()
+        assert differs[0] <= 3
+    again = cg.Design.from_dict(experiment.to_dict())
+    assert again.fingerprint == experiment.fingerprint
+    assert again.named_arms == experiment.named_arms
 
 
 def test_alleles_that_read_the_same_are_refused(tmp_path):

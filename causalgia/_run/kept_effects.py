@@ -24,6 +24,7 @@ from causalgia._run.request import (
 from causalgia.attributes import about, attributes
 from causalgia.effect_table import as_effect_table
 from causalgia.effects.pointwise_effects import (
+    n_with_effect,
     sd_attrs,
     shared_arm_sds,
     shared_control_sd,
@@ -92,12 +93,12 @@ class EffectsReduction:
         )
 
 
-_SUMMARY_VARIABLES = ("constant", "zero", "control_sd")
+_SUMMARY_VARIABLES = ("constant", "zero", "control_sd", "n_units")
 _BETTER: dict[str, Any] = {
-    "low": np.maximum,
-    "high": np.minimum,
-    "least": np.minimum,
-    "most": np.maximum,
+    "low": np.fmax,
+    "high": np.fmin,
+    "least": np.fmin,
+    "most": np.fmax,
 }
 
 
@@ -239,6 +240,10 @@ def effects_dataset(
             over=question.over,
         )
         effects["control_sd"] = (dims, sd)
+    if "position" in dims:
+        effects = effects.assign(
+            {name: (dims, n) for name, n in n_with_effect(raw["ice"].data).items()}
+        )
     effects.attrs |= sd_attrs(sd_of, question.matrix)
     found = annotate(_with_background_answers(effects, raw))
     if is_lazy(raw["ice"]):
@@ -261,7 +266,7 @@ def has_summary(state: dict[str, NDArray[Any]], *, n_units: int) -> bool:
     """Say whether a state contains the result of `summary_arrays`, all of it; one unit
     has no sd.
     """
-    columns = _SUMMARY_VARIABLES if n_units > 1 else ("constant", "zero")
+    columns = ("constant", "zero", *["control_sd"] * (n_units > 1))
     return {f"whole.{name}" for name in (*columns, "control_sd_of")} <= state.keys()
 
 

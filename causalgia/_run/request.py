@@ -424,6 +424,12 @@ def contrast_request(
         raise DesignError(
             f"{prefix}: the design names no contrasts, and there is no analysis="
         )
+    if keep == "moments" and "position" in predictor.dims:
+        shifted = next((arm.name for arm in design.named_arms if arm.aligned), None)
+        if shifted is not None:
+            raise DesignError(
+                f"{prefix}: arm {quoted(shifted)} lacks bases of the track in some units"
+            )
     needs_units = {"scale": request.scale in OF_MEANS}
     if keep == "moments":
         needs_units |= {
@@ -629,8 +635,8 @@ class ContrastReduction:
         )
         return {
             "ice": np.ascontiguousarray(np.moveaxis(ice, 0, 1)),
-            "low": (ice - within).max(axis=1),
-            "high": (ice + within).min(axis=1),
+            "low": np.fmax.reduce(ice - within, axis=1),
+            "high": np.fmin.reduce(ice + within, axis=1),
         }
 
     def of_arms(self, outcome: NDArray[Any]) -> NamedArrays:
@@ -657,7 +663,9 @@ class ContrastReduction:
         """
         if self.over is not None:
             outcome = self.over.sums(self.of_tasks(outcome).astype(np.float64), 2)
-        return {"least": outcome.min(axis=(0, 1)), "most": outcome.max(axis=(0, 1))}
+        axes = (0, 1)
+        least, most = (x.reduce(outcome, axis=axes) for x in (np.fmin, np.fmax))
+        return {"least": least, "most": most}
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from causalgia.design.span_interventions import Ablate, Copy, Delete, Mutate, Sc
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.notes import Edit
 from causalgia.streams import derive
+from causalgia.types import Stretches, Units
 from causalgia.variables import RESERVED
 
 Level: TypeAlias = str | int | float | bool
@@ -42,6 +43,12 @@ class Arm:
     levels
         Factor -> level, such as ``{"spacing": 10, "strand": "+"}``; each factor becomes
         a coordinate of the arms.
+    aligned
+        Of an arm that shifts bases and keeps the length: for each given sequence, or
+        once for all units, the stretches ``(start, stop, shift)`` of bases that it
+        shares with what it is compared with, where base i stands at ``i + shift``. A
+        track is read at these bases, and NaN at others. A sequence without stretches
+        has every base in its place.
 
     Examples
     --------
@@ -53,8 +60,12 @@ class Arm:
     name: str
     intervention: Intervention
     levels: Mapping[str, Level] | Levels = ()
+    aligned: Sequence[Stretches] = ()
 
     def __post_init__(self) -> None:
+        rows = (tuple((int(a), int(b), int(c)) for a, b, c in x) for x in self.aligned)
+        stretches = tuple(rows)
+        object.__setattr__(self, "aligned", stretches if any(stretches) else ())
         if (
             not isinstance(self.name, str)
             or not self.name.strip()
@@ -114,16 +125,18 @@ class Arm:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the arm (without its name) as TOML-ready data."""
-        return self._with_levels(self.intervention.to_dict())
+        return self._with_options(self.intervention.to_dict())
 
     def identity(self) -> dict[str, Any]:
         """Return the content that makes two arms of one name equal, whatever their
         spelling.
         """
-        return self._with_levels(self.intervention.identity())
+        return self._with_options(self.intervention.identity())
 
-    def _with_levels(self, plain: dict[str, Any]) -> dict[str, Any]:
-        return {**plain, "levels": self.factors} if self.levels else plain
+    def _with_options(self, plain: dict[str, Any]) -> dict[str, Any]:
+        rows = [[list(stretch) for stretch in row] for row in self.aligned]
+        options = {"levels": self.factors, "aligned": rows}
+        return plain | {name: x for name, x in options.items() if x}
 
     @classmethod
     def from_dict(cls, name: str, plain: Mapping[str, Any]) -> Arm:
@@ -133,13 +146,51 @@ class Arm:
                 f"arm {quoted(name)}: {quoted(plain)} is not a table such as {{embed = "
                 '"AGATAAG", at = 1000}'
             )
-        levels = plain.get("levels", {})
-        rest = {key: value for key, value in plain.items() if key != "levels"}
+        rest = dict(plain)
+        levels, aligned = rest.pop("levels", {}), rest.pop("aligned", ())
         try:
             intervention = intervention_from_dict(rest)
         except (DesignError, SequenceError) as error:
             raise DesignError(f"arm {quoted(name)}: {error}") from error
-        return cls(name, intervention, levels)
+        return cls(name, intervention, levels, aligned)
+
+    def at_shared_bases(
+        self, track: NDArray[Any], units: Units, n_units: int, length: int, width: int
+    ) -> NDArray[Any]:
+        """Return the tracks of some of `n_units` units at the bases that are `aligned`.
+
+        Parameters
+        ----------
+        track
+            (n, positions, ...) answers to sequences of `length` bases, in bins of
+            `width`, with as many bases cut off at either end. A bin is that of the
+            bases that it holds: the same ones, all of them and no others, or NaN.
+
+        Examples
+        --------
+        >>> import causalgia as cg
+        >>> arm = Arm("deletion", cg.Untreated(), aligned=[[(0, 1, 0), (2, 5, -1)]])
+        >>> arm.at_shared_bases(np.arange(5.0)[None], np.zeros(1, np.uint64), 1, 5, 1)
+        array([[ 0., nan,  1.,  2.,  3.]])
+        """
+        n, found = track.shape[1], track.copy()
+        first = (length - n * width) // 2
+        base = np.arange(first, first + n * width)
+        each = n_units // len(self.aligned) if self.aligned else n_units
+        for i, unit in enumerate(units.tolist() if self.aligned else ()):
+            if not (stretches := self.aligned[unit // each]):
+                continue
+            place = np.full(len(base), -1)
+            for start, stop, shift in stretches:
+                inside = (start <= base) & (base < stop)
+                place[inside] = base[inside] + shift - first
+            bins = place[::width] // width
+            of_bins = np.add.outer(bins * width, np.arange(width)).ravel()
+            whole = (place == of_bins).reshape(n, width).all(axis=1)
+            whole &= (bins >= 0) & (bins < n)
+            found[i] = np.nan
+            found[i, whole] = track[i, bins[whole]]
+        return found
 
 
 def factorial(

@@ -357,6 +357,11 @@ class Design(Choice):
             try:
                 arm.intervention.lay(Layout(self.null.length))
                 arm.intervention.check_units(drawn, self.n_units)
+                if arm.aligned and self.n_units % len(arm.aligned):
+                    raise DesignError(
+                        f"aligned= has {len(arm.aligned):,} rows, and there are "
+                        f"{self.n_units:,} units"
+                    )
             except DesignError as error:
                 raise type(error)(f"arm {quoted(arm.name)}: {error}") from error
         self._check_assignment()

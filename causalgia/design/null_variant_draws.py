@@ -23,9 +23,10 @@ from causalgia.sequences.windowed_variants import (
     distance_class,
     distances_of,
     keeping_side,
+    shared_stretches,
 )
 from causalgia.streams import derive
-from causalgia.types import Mask, Tokens
+from causalgia.types import Mask, Stretches, Tokens
 
 KEYS = ("context", "substitution", "distance", "length")
 """What may be matched, in the order in which keys are dropped; the length is never
@@ -50,6 +51,8 @@ class NullVariants(NamedTuple):
     n_dropped
         (M,) how many of the matched keys the draw had to give up, in the order of
         `KEYS`.
+    aligned
+        Stretches of bases that both alleles have, (M,): see `shared_stretches`.
     """
 
     reference: Tokens
@@ -57,6 +60,7 @@ class NullVariants(NamedTuple):
     matched: NDArray[np.int64]
     source: tuple[str, ...]
     n_dropped: NDArray[np.int64]
+    aligned: tuple[Stretches, ...]
 
 
 @dataclass(frozen=True)
@@ -415,6 +419,7 @@ def _with_windows(
             f"{len(change.added)} bases, without N and off the places taken",
         )
     reference, alternate = (np.zeros((n, wanted.length), np.uint8) for _ in range(2))
+    aligned: list[Stretches] = [()] * n
     droppable = [key for key in wanted.keys if key != "length"]
     alike: dict[tuple[int, int, Align], list[int]] = defaultdict(list)
     for i, at in enumerate(found.at.tolist()):
@@ -453,6 +458,14 @@ def _with_windows(
             strings,
             side,
         )
+        for i in rows:
+            change = int(found.at[i]), removed, n_added
+            aligned[i] = shared_stretches(*change, wanted.length, right=side == "right")
     return NullVariants(
-        reference, alternate, wanted.matched, tuple(source), found.n_dropped
+        reference,
+        alternate,
+        wanted.matched,
+        tuple(source),
+        found.n_dropped,
+        tuple(aligned),
     )

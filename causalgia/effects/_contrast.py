@@ -85,7 +85,7 @@ from causalgia.notes import (
     notes_of_controls,
 )
 from causalgia.numerics.float_errors import usual_errors
-from causalgia.numerics.row_blocks import as_dense, by_block, in_memory
+from causalgia.numerics.row_blocks import as_dense, by_block, in_memory, is_finite
 from causalgia.outcome_values import as_measured
 from causalgia.schema import validate
 from causalgia.types import Array
@@ -338,6 +338,8 @@ def _effects(
     gaps = has_gaps(outcomes)
     if gaps:
         _check_takes_gaps(outcomes, scale, over)
+    if is_folded(outcomes) and (callable(scale) or scale in OF_MEANS):
+        _check_no_lacking_bases(outcomes, scale)
     check_scale_of_means(scale, interaction, crossover, on)
     if over is not None:
         check_task_scale(scale)
@@ -476,6 +478,18 @@ def _check_takes_gaps(
         raise EstimateError(
             f"scale={quoted(scale)}: {gaps_in_words(outcomes)}, and a function of the "
             "means of the arms needs every cell",
+            argument="scale",
+        )
+
+
+def _check_no_lacking_bases(outcomes: xr.Dataset, scale: object) -> None:
+    """Raise EstimateError where arms lack bases of a track, of whose means over units a
+    function is asked.
+    """
+    if not is_finite(outcomes["outcome"].data):
+        raise EstimateError(
+            f"scale={quoted(scale)}: some units lack bases under an arm, and a function "
+            "of means takes the same units in every arm",
             argument="scale",
         )
 

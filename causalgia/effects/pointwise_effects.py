@@ -28,10 +28,11 @@ from causalgia.numerics.row_blocks import (
     agreement_of_blocks,
     by_block,
     computed_if_small,
+    is_finite,
     is_lazy,
     row_blocks,
 )
-from causalgia.types import Array, Mask
+from causalgia.types import Array, Ints, Mask
 
 if TYPE_CHECKING:
     from causalgia.effects.scales import TaskWeights
@@ -70,6 +71,7 @@ def effects_of_units(
         From `varying_sd_weights`, if known: spares lazy outcomes a second reading.
     two_valued
         Whether outcomes of two values are counted, which curves do without.
+        Units may lack an arm at positions of curves; ``n_units`` then counts the others.
 
     Raises
     ------
@@ -91,7 +93,7 @@ def effects_of_units(
         sd["control_sd"] = shared_control_sd(y.data, sd_of, scale=scale, over=over)
     first: list[Array] = []
     ice, constant, zero = weighted_sums(y.data, W, scale=scale, over=over, first=first)
-    columns: dict[str, Array | Mask] = {"constant": constant, "zero": zero, **sd}
+    columns: dict[str, Array | Mask | Ints] = {"constant": constant, "zero": zero, **sd}
     others = y.dims[2:]
     two = (
         count_two_values(
@@ -104,6 +106,7 @@ def effects_of_units(
         if two_valued
         else None
     )
+    columns |= {} if two_valued else n_with_effect(ice)
     coords = {dim: y[dim].to_numpy() for dim in ("unit", *others) if dim in y.coords}
     coords |= {} if over is None else {"task": np.asarray(over.names)}
     return {
@@ -111,6 +114,23 @@ def effects_of_units(
         **{name: (("contrast", *others), values) for name, values in columns.items()},
         **({} if two is None else two.columns(("contrast", *others))),
     }
+
+
+def n_with_effect(ice: Rows) -> dict[str, Ints]:
+    """Return ``n_units``, the number of units that have an effect at each position,
+    where some have none.
+
+    Examples
+    --------
+    >>> (
+    ...     n_with_effect(np.array([[[1.0]], [[np.nan]]])),
+    ...     n_with_effect(np.ones((2, 1, 1))),
+    ... )
+    ({'n_units': array([[1]])}, {})
+    """
+    if is_finite(ice):
+        return {}
+    return {"n_units": sum(np.isfinite(x).sum(axis=0) for x in row_blocks(ice))}
 
 
 def weighted_sums(
@@ -443,7 +463,11 @@ def shared_arm_sds(
     array([1.4142, 0.    ])
     """
     y = computed_if_small(by_block(y, np.take, indices=arms, axis=1))
-    sds = column_moments(by_block(y, transform, scale=scale, over=over)).sd
+    put = by_block(y, transform, scale=scale, over=over)
+    sds = column_moments(put).sd
+    if (lacks := np.isnan(sds)).any():  # of units that lack bases of an arm
+        measured = np.ma.masked_invalid(np.asarray(put))
+        sds[lacks] = measured.std(axis=0, ddof=1).filled(0.0)[lacks]
     constant = agreement_of_blocks(
         transform_with_bound(block, scale=scale, over=over) for block in row_blocks(y)
     )[0]

@@ -33,8 +33,8 @@ from causalgia.errors import (
 )
 from causalgia.expressions import backticked, without_patterns
 from causalgia.inputs import parse_json
-from causalgia.numerics.row_blocks import by_block, extremes, first_where
-from causalgia.types import Array
+from causalgia.numerics.row_blocks import by_block, extremes, first_where, row_blocks
+from causalgia.types import Array, Mask
 
 _MOST_TERMS = 6
 ATTRIBUTE = "task_weights"
@@ -246,13 +246,17 @@ def check_not_log(scale: str, measured_on: str) -> None:
 
 
 def _check_values(y: xr.DataArray, scale: str) -> None:
-    low, high = extremes(y.data) if y.size else (np.ones(1), np.zeros(1))
-    if not ((low <= 0).any() or (scale == "logit" and (high >= 1).any())):
+    def impossible(block: Array) -> Mask:
+        return (block <= 0) | (block >= (1 if scale == "logit" else np.inf))
+
+    ends = np.stack(extremes(y.data)) if y.size else np.zeros(0)
+    if np.isnan(ends).any():  # of bases that an arm lacks
+        found = [impossible(block).any() for block in row_blocks(y.data)]
+    else:
+        found = [impossible(ends).any()]
+    if not any(found):
         return
-    value, where = first_where(
-        y.data,
-        lambda block: (block <= 0) | (block >= 1) if scale == "logit" else block <= 0,
-    )
+    value, where = first_where(y.data, impossible)
     labels = ", ".join(
         f"{dim} {y[dim].to_numpy()[i]!s}"
         for dim, i in zip(y.dims, where, strict=True)

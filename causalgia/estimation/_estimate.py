@@ -90,6 +90,7 @@ from causalgia.numerics.row_blocks import (
     by_block,
     gram,
     in_memory,
+    is_finite,
     sums_in_random_groups,
 )
 from causalgia.outcome_values import selection
@@ -248,6 +249,11 @@ def estimate(
     effects = folded(effects) if curves else effects
     with_positions, parallel = is_folded(effects), "assigned" in effects
     validate(effects, "moments" if of_moments else "effects", gaps=True)
+    if with_positions and "ice" in effects and not is_finite(effects["ice"].data):
+        raise EstimateError(
+            "effects: units lack bases of the track (n_units), so that its positions are "
+            "of different units; .dropna('position', subset=['ice']) leaves those out"
+        )
     if effects.sizes.get("unit", 1) == 0:
         raise EstimateError(
             "the effects have no units; the selection before estimate left none"

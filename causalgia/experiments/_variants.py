@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -40,14 +40,17 @@ from causalgia.sequences.windowed_variants import (
     ReadOut,
     VariantWindows,
     allele_width,
+    shared_stretches,
     variant_changes,
     windows_of_list,
 )
+from causalgia.types import Stretches
 
 if TYPE_CHECKING:
     from causalgia.tell.figures.axes import Axes
 
 _N_NULL, _N_UNITS = 10_000, 1_000
+_Side: TypeAlias = tuple[str, Stretches]  # letters of an allele, and `Arm.aligned`
 
 
 def variants(
@@ -81,6 +84,10 @@ def variants(
     - a null model of sequences: its mean over contexts, both alleles with `flank`
       genomic bases on each side at the center of the same backgrounds, as in a reporter
       assay.
+
+    Along a track (`causalgia.Track`) the effect is the largest one, at its position
+    ``peak``, of the bases that both alleles have: those behind an indel are read where
+    they are, and bases that an allele lacks are NaN in `causalgia.run`.
 
     Variants are left-normalized (Tan, Abecasis & Kang 2015): two lines that make the
     same sequence are one variant, tested once; each line keeps its row. Alternates of
@@ -267,6 +274,7 @@ def variants(
         changes = variant_changes(windows, flank=0)
         columns["distance"] = [change.at - length // 2 for change in changes]
     reference, alternate = windows.reference, windows.alternate
+    aligned = windows.aligned
     names, parents = windows.names, window_loci(windows)
     ranks: dict[str, Any] = {}
     if null is not None:
@@ -278,13 +286,14 @@ def variants(
         columns["dropped_keys"] = dropped
         reference = np.concatenate([reference, drawn.reference])
         alternate = np.concatenate([alternate, drawn.alternate])
+        aligned += drawn.aligned
         names += tuple(f"null variant {i + 1}" for i in range(n_null))
         parents += [f"of null variants: {source}" for source in drawn.source]
         n_given_up = int((drawn.n_dropped > 0).sum())
         ranks = {"matched": null, "strata": strata, "n_given_up": n_given_up}
     return VariantTrial(
         null=Genomic(of=Sequences(reference, names), parent=parents),
-        arms=arms_of(reference, alternate),
+        arms=arms_of(reference, alternate, aligned),
         n_units=len(names),
         contrasts=CONTRAST,
         entry=VARIANTS,
@@ -327,7 +336,8 @@ def _over_contexts(
     listed, windows = windows_of_list(
         chosen, fasta, length=2 * flank + widest, skip=skip, widest=widest
     )
-    pairs, same = list[tuple[str, str]](), dict[int, str]()
+    sides, same = list[tuple[_Side, _Side]](), dict[int, str]()
+    changes = variant_changes(windows, flank=0)
     both = zip(*map(decode, (windows.reference, windows.alternate)), strict=True)
     for i, letters in enumerate(both):
         variant, start = windows.variants[i], int(windows.start[i])
@@ -339,17 +349,23 @@ def _over_contexts(
             )
         span = slice(start - flank, start + width + flank)
         reference, alternate = (x[span] for x in letters)
-        pairs.append((reference, alternate))
+        begin = (null.length - len(reference)) // 2
+        at, end = begin + changes[i].at - span.start, begin + len(reference)
+        shared = shared_stretches(at, *changes[i].size, end, right=False)
+        if shared:  # bases of the context keep their place
+            first, (start, _, shift) = shared
+            shared = first, (start, end - max(shift, 0), shift), (end, null.length, 0)
+        sides.append(((reference, ()), (alternate, shared)))
         if reference == alternate:
             same[i] = f"both alleles read {quoted(reference)} (an indel in a repeat)"
             if "unchanged" not in skip:
                 raise DesignError(f"variant {quoted(variant.name)}: {same[i]}")
     listed = listed.changed(same)
-    kept = [i for i in range(len(pairs)) if i not in same]
-    names, pairs = [x.name for x in listed.haplotypes], [pairs[i] for i in kept]
-    arms: dict[str, str] = {}  # variants of one place share their reference arm
+    kept = [i for i in range(len(sides)) if i not in same]
+    names, sides = [x.name for x in listed.haplotypes], [sides[i] for i in kept]
+    arms = dict[_Side, str]()  # variants of one place share their reference arm
     for side, kind in enumerate((REFERENCE, ALTERNATE)):
-        for name, pair in zip(names, pairs, strict=True):
+        for name, pair in zip(names, sides, strict=True):
             arms.setdefault(pair[side], f"{name} {kind}")
     columns = _columns_of(
         windows.rows(np.isin(np.arange(len(windows)), kept)), motifs, flank
@@ -359,13 +375,17 @@ def _over_contexts(
     return VariantTrial(
         null=null,
         arms=[
-            Arm(name, Embed(letters, at=(null.length - len(letters)) // 2))
-            for letters, name in arms.items()
+            Arm(
+                name,
+                Embed(letters, at=(null.length - len(letters)) // 2),
+                aligned=[shared],
+            )
+            for (letters, shared), name in arms.items()
         ],
         n_units=n if n_units is None else n_units,
         contrasts={
             name: {arms[alternate]: 1.0, arms[reference]: -1.0}
-            for name, (reference, alternate) in zip(names, pairs, strict=True)
+            for name, (reference, alternate) in zip(names, sides, strict=True)
         },
         entry=VARIANTS,
         analysis=Analysis(rope=rope),

@@ -314,7 +314,8 @@ def agreement(values: Array, bound: Array) -> tuple[Mask, Mask]:
 
 
 def agreement_of_blocks(parts: Iterable[tuple[Array, Array]]) -> tuple[Mask, Mask]:
-    """Return `agreement` of values and bounds given in blocks of rows.
+    """Return `agreement` of values and bounds given in blocks of rows, of those that
+    are no NaN.
 
     Examples
     --------
@@ -327,12 +328,10 @@ def agreement_of_blocks(parts: Iterable[tuple[Array, Array]]) -> tuple[Mask, Mas
     (array([ True]), array([False]))
     """
     ends = (
-        ((values - bound).max(axis=0), (values + bound).min(axis=0))
+        (np.fmax.reduce(values - bound), np.fmin.reduce(values + bound))
         for values, bound in parts
     )
-    low, high = reduce(
-        lambda a, b: (np.maximum(a[0], b[0]), np.minimum(a[1], b[1])), ends
-    )
+    low, high = reduce(lambda a, b: (np.fmax(a[0], b[0]), np.fmin(a[1], b[1])), ends)
     constant: Any = low <= high
     return constant, constant & (low <= 0) & (high >= 0)
 

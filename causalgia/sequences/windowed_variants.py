@@ -30,7 +30,7 @@ from causalgia.sequences.variant_files import (
     check_alleles,
     read_variants,
 )
-from causalgia.types import Mask, Tokens
+from causalgia.types import Mask, Stretches, Tokens
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +99,20 @@ class VariantWindows:
         """
         same: Mask = (self.reference == self.alternate).all(axis=1)
         return same
+
+    @property
+    def aligned(self) -> list[Stretches]:
+        """Stretches of bases that both alleles have, (V,): see `shared_stretches`."""
+        found, length = [], self.reference.shape[1]
+        for i, change in enumerate(variant_changes(self, flank=0)):
+            x, minus = self.variants[i], bool(self.on_minus[i])
+            start = int(self.start[i])
+            plus = length - start - len(x.reference) if minus else start
+            side = _side(x, plus, length, self.align, minus)
+            # of the window as it is read
+            right = (side == "right") != minus
+            found.append(shared_stretches(change.at, *change.size, length, right=right))
+        return found
 
     def rows(self, chosen: Mask) -> VariantWindows:
         """Return some of the windows, (V,)."""
@@ -611,6 +625,39 @@ def variant_changes(windows: VariantWindows, *, flank: int) -> list[Change]:
             )
         )
     return found
+
+
+def shared_stretches(
+    at: int, removed: int, added: int, length: int, *, right: bool
+) -> Stretches:
+    """Return the stretches ``(start, stop, shift)`` of the bases of a window that its
+    other allele has too, where base i stands at ``i + shift``; none where all keep
+    their place.
+
+    Parameters
+    ----------
+    at, removed, added
+        The change: where it begins, the bases that it removes and those that it adds.
+        As many as are both removed and added replace one another, those on the side
+        that keeps its place.
+    length
+        Bases of the window.
+    right
+        Whether the bases behind it keep their place, and not those before it.
+
+    Examples
+    --------
+    >>> shared_stretches(4, 2, 0, 10, right=False)
+    ((0, 4, 0), (6, 10, -2))
+    >>> shared_stretches(4, 1, 3, 10, right=True)
+    ((0, 4, -2), (4, 10, 0))
+    """
+    shift, both, stop = added - removed, min(removed, added), at + removed
+    if not shift:
+        return ()
+    if right:
+        return (0, at, -shift), (stop - both, length, 0)
+    return (0, at + both, 0), (stop, length, shift)
 
 
 def distance_class(distance: int) -> int:

@@ -117,6 +117,8 @@ def _variants(rows: xr.Dataset, in_own: bool, q: float) -> str:
     where = "in their own contexts" if in_own else "over contexts"
     if not math.isnan(q):
         where = f"ranked among matched variants (q <= {q:g})"
+    if "peak" in rows:
+        where += ", each where its track changes most"
     return counted_variants(rows, where)
 
 

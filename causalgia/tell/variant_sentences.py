@@ -20,8 +20,8 @@ def counted_variants(rows: xr.Dataset, where: str) -> str:
     ----------
     rows
         ``ace``, ``verdict`` and, of estimates with an error, ``se``, ``lower`` and
-        ``upper`` of one task, (contrast); perhaps with the coordinates ``motif``,
-        ``score_ref`` and ``score_alt``.
+        ``upper`` of one task, (contrast); along a track ``peak``; perhaps with the
+        coordinates ``motif``, ``score_ref`` and ``score_alt``.
     where
         What they were compared in or with.
 
@@ -60,6 +60,8 @@ def _one_variant(row: xr.Dataset) -> str:
     if "se" in row and row["se"].item() > 0:
         columns = ("ace", "se", "lower", "upper")
         size = size_in_words({column: row[column].item() for column in columns})
+    if "peak" in row and row["ace"].item():
+        size += f" at {row['peak'].item():,}"
     if "motif" in row.coords and row["motif"].item():
         makes = row["score_alt"].item() > row["score_ref"].item()
         size += f", {'makes' if makes else 'breaks'} {row['motif'].item()}"

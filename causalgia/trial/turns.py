@@ -192,18 +192,18 @@ class Turn:
     """Units under every arm, ready to be predicted.
 
     `distinct` has the distinct sequences by length. `arms` says, for each arm that some
-    units receive, the length of its sequences, these units (r,), and the number of the
-    distinct sequence of each, (r,).
+    units receive, its index, the length of its sequences, these units (r,), and the
+    number of the distinct sequence of each, (r,).
     """
 
     units: DrawnUnits
     distinct: dict[int, _DistinctSequences]
-    arms: tuple[tuple[int, Ints, Ints], ...]
+    arms: tuple[tuple[int, int, Ints, Ints], ...]
 
     @property
     def n_rows(self) -> int:
         """Number of outcomes of the turn."""
-        return sum(len(rows) for _, rows, _ in self.arms)
+        return sum(len(rows) for _, _, rows, _ in self.arms)
 
     @property
     def n_distinct(self) -> int:
@@ -457,7 +457,7 @@ class Trial:
         units = self.draw(first, last)
         n = (last - first) * outcomes_per_unit(self.design)
         edits: dict[int, _Edits] = {}
-        arms: list[tuple[int, Ints, slice]] = []
+        arms: list[tuple[int, int, Ints, slice]] = []
         for index, arm in enumerate(self.design.named_arms):
             mine = (
                 np.arange(last - first)
@@ -470,7 +470,7 @@ class Trial:
                 place = edits.setdefault(length, _Edits(n, length)).add(
                     edited, index, mine
                 )
-                arms.append((length, mine, place))
+                arms.append((index, length, mine, place))
         distinct, numbers = {}, {}
         for length, some in edits.items():
             distinct[length], numbers[length] = some.distinct()
@@ -478,7 +478,8 @@ class Trial:
             units,
             distinct,
             tuple(
-                (length, mine, numbers[length][place]) for length, mine, place in arms
+                (index, length, mine, numbers[length][place])
+                for index, length, mine, place in arms
             ),
         )
 
@@ -531,10 +532,12 @@ class Trial:
             (len(turn.units.ids), outcomes_per_unit(self.design), *some.shape[1:]),
             np.result_type(*(each.dtype for each in answers.values())),
         )
-        for index, (length, rows, numbers) in enumerate(turn.arms):
-            outcome[rows, index if turn.units.assigned is None else 0] = answers[
-                length
-            ][numbers]
+        for index, length, rows, numbers in turn.arms:
+            found, arm = answers[length][numbers], self.design.named_arms[index]
+            if self.predictor.bin is not None:  # of a track
+                of = turn.units.ids[rows], self.design.n_units
+                found = arm.at_shared_bases(found, *of, length, self.predictor.bin)
+            outcome[rows, index if turn.units.assigned is None else 0] = found
         return outcome if turn.units.assigned is None else outcome[:, 0]
 
     def _answers(

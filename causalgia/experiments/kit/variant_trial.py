@@ -22,7 +22,7 @@ from causalgia.experiments.kit.listed_rows import (
     row_of_each_line,
     skipped_finding,
 )
-from causalgia.experiments.kit.own_contexts import REFERENCE, on_reference
+from causalgia.experiments.kit.own_contexts import REFERENCE
 from causalgia.experiments.kit.unasked import null_variant_notes
 from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.multiplicity.matched_ranks import (
@@ -40,7 +40,10 @@ from causalgia.types import Array
 if TYPE_CHECKING:
     import xarray as xr
 
+    from causalgia.multiplicity.regions import Region
+
 OWN_CONTEXT = "own context: alternate minus reference allele, exact for this predictor"
+ALONG_TRACK = "at the position of the track where it is largest"
 OVER_CONTEXTS = (
     "over contexts: the mean of Y(alternate) - Y(reference) over backgrounds, with its "
     "standard error"
@@ -51,7 +54,7 @@ _OF_OTHERS = ("notes", "cluster", "control_sd_of", "assignment")
 _COLUMNS = (
     *("ace", "lower", "upper", "verdict", "se", "p", "q"),
     *("p_matched", "q_matched", "n_matched", "rope_lower", "rope_upper"),
-    *("lfdr_matched", "tail_p", "tail_by"),
+    *("lfdr_matched", "tail_p", "tail_by", "peak"),
 )
 
 
@@ -126,7 +129,8 @@ class VariantTrial(Experiment):
 
     def analyze(self, outcomes: xr.Dataset, *, rng: RNG | None = None) -> Answer:
         """Answer the question as `Experiment.analyze`; in own contexts from each exact
-        effect, for which nothing is drawn.
+        effect, for which nothing is drawn; along a track from the largest one that is
+        outside the region of practical equivalence, else from the largest.
         """
         if self.windows is None:
             return super().analyze(outcomes, rng=rng)
@@ -141,10 +145,17 @@ class VariantTrial(Experiment):
                 "in order: select variants from the answer"
             )
         effects = effects.isel(contrast=0, drop=True)
+        along = "position" in effects.dims
+        if along and "control_sd" in effects:  # one region for all positions
+            effects["control_sd"] = np.sqrt(
+                (effects["control_sd"] ** 2).mean("position")
+            )
         if self._region.kind == "sd":  # a task whose reference does not vary has none
             varies: Any = effects["control_sd"].to_numpy() > 0
             varies = varies.reshape(effects.sizes["task"], -1).all(axis=1)
             effects = effects.isel(task=varies | ~varies.any())
+        if along:
+            effects = self._at_peaks(effects)
         ice = effects["ice"].compute().reset_coords(drop=True).transpose("unit", ...)
         estimates = self._exact(ice, effects)
         decisions = self._decided(estimates, effects)
@@ -160,6 +171,33 @@ class VariantTrial(Experiment):
             states=(*self._unlike_nulls(outcomes), *self.states(decisions)),
             figure=self.entry.draw,
         )
+
+    def _at_peaks(self, effects: xr.Dataset) -> xr.Dataset:
+        """Return the effect of each unit at its ``peak`` along a track, (unit, task[,
+        model]).
+        """
+        ice = effects["ice"].compute().transpose("unit", "position", ...)
+        floor: Any = effects.get("floor", 0.0)
+        # differences within the rounding of answers are none
+        size = abs(ice).where(abs(ice) > floor, 0.0).where(ice.notnull(), -1.0)
+        if self._region.kind == "matched":
+            outside = size
+        else:
+            one = ice[:1, 0].reset_coords(drop=True).rename(unit="contrast")
+            region = self._stated_region(one.to_dataset(name="ace"), effects)
+            low, high = (one.copy(data=x)[0] for x in (region.lower, region.upper))
+            outside = size.where((ice < low) | (ice > high), -1.0)
+        at = outside.argmax("position")
+        at = at.where(outside.max("position") > 0, size.argmax("position"))
+        if (none := (size < 0).all("position")).any():
+            unit = int(np.argwhere(none.to_numpy())[0][0])
+            raise DataError(
+                f"unit {unit:,}: no bin of the track holds the same bases under both "
+                "alleles"
+            )
+        peak = ice["position"][at].drop_vars("position")
+        there = ice.where(size > 0, ice * 0.0).isel(position=at).drop_vars("position")
+        return effects.drop_dims("position").assign(ice=there, peak=peak)
 
     def _unlike_nulls(self, outcomes: xr.Dataset) -> list[Statement]:
         """Return for each task whether half of the variants' references predict more, or
@@ -184,15 +222,6 @@ class VariantTrial(Experiment):
             if not low[k] <= own[k] <= high[k]
         ]
 
-    def on_reference(self, outcomes: xr.Dataset) -> xr.Dataset:
-        """Return outcomes of a track with both alleles at the bases of the reference:
-        an indel shifts what lies behind it (`own_contexts.on_reference`).
-        """
-        if self.windows is None or self.matched is not None:
-            raise DataError("tracks are aligned of variants in their own contexts")
-        self.check_outcomes(outcomes)
-        return on_reference(outcomes, self.windows)
-
     @property
     def _region(self) -> Rope:
         return Rope.parse(self.analysis.region)
@@ -209,6 +238,7 @@ class VariantTrial(Experiment):
         columns = places(self.listed.first_listed) | dict(self.columns)
         rows = rows.assign_coords({k: ("variant", x) for k, x in columns.items()})
         estimand = OVER_CONTEXTS if self.windows is None else OWN_CONTEXT
+        estimand += f", {ALONG_TRACK}" * ("peak" in rows)
         rows = row_of_each_line(rows.assign_attrs(estimand=estimand), self.listed)
         return {"variants": rows, **skipped_finding(self.listed.skipped)}
 
@@ -251,6 +281,9 @@ class VariantTrial(Experiment):
             coords={name: ("contrast", row) for name, row in coords.items()}
             | {dim: ice[dim].to_numpy() for dim in dims[1:]},
         )
+        if "peak" in effects:
+            out["peak"] = dims, effects["peak"].transpose(*ice.dims).to_numpy()[:k]
+            attrs |= attributes(estimand=f"{OWN_CONTEXT}, {ALONG_TRACK}")
         return as_result(out.assign_attrs(attrs), "estimates", *self.notes)
 
     def _ranks(
@@ -278,11 +311,21 @@ class VariantTrial(Experiment):
             columns |= {"tail_p": tail.p, "tail_by": tail.by}
         return columns
 
+    def _stated_region(self, estimates: xr.Dataset, effects: xr.Dataset) -> Region:
+        """Return the region of each effect, of rows ``ace (contrast, task[, model])``."""
+        from causalgia.multiplicity.regions import rope_region
+
+        if "control_sd" in effects:  # of the reference windows of all units
+            sd = effects["control_sd"].reset_coords(drop=True)
+            sd = sd.broadcast_like(estimates["ace"])
+            estimates = estimates.assign(control_sd=sd)
+        return rope_region(self._region, estimates, 0.0)
+
     def _decided(self, estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
         """Return estimates with verdicts: a direction lies beyond the region and, among
         null variants, needs q.
         """
-        from causalgia.multiplicity.regions import Region, rope_region
+        from causalgia.multiplicity.regions import Region
         from causalgia.verdicts._decide import decide_known
 
         if self._region.kind == "matched":
@@ -294,11 +337,7 @@ class VariantTrial(Experiment):
                 "matched",
             )
         else:
-            given = estimates
-            if "control_sd" in effects:  # of the reference windows of all units
-                sd = effects["control_sd"].reset_coords(drop=True)
-                given = estimates.assign(control_sd=sd.broadcast_like(estimates["ace"]))
-            region = rope_region(self._region, given, 0.0)
+            region = self._stated_region(estimates, effects)
         if self.strata is None:
             return decide_known(estimates, region, self.analysis)
         q = estimates["q_matched"]

@@ -17,10 +17,10 @@ import xarray as xr
 from causalgia.attributes import about
 from causalgia.checks import as_int, is_whole
 from causalgia.choices import VARIANT_SKIPS
-from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
+from causalgia.design import Design, Genomic
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.experiments.kit.listed_rows import list_of_variants
-from causalgia.experiments.kit.own_contexts import replaced_letters, window_loci
+from causalgia.experiments.kit.own_contexts import arms_of, window_loci
 from causalgia.inputs import to_csv
 from causalgia.mpra.formats.text_tables import write_text
 from causalgia.mpra.libraries.constructs import data_table, find_row
@@ -328,12 +328,11 @@ def variant_tiles(
         taken.add((tile.variant.chromosome, start))
         tiles.append(replace(tile, start=start, moved=tile.start - start))
     windows = _cut_windows(tiles, fasta, insert_length)
-    alleles, starts = replaced_letters(windows.reference, windows.alternate)
     return VariantTiles(
         null=Genomic(
             of=Sequences(windows.reference, windows.names), parent=window_loci(windows)
         ),
-        arms=[Arm(REF, Untreated()), Arm(ALT, EmbedEach(alleles, at=starts))],
+        arms=arms_of(windows.reference, windows.alternate, windows.aligned, (REF, ALT)),
         n_units=len(tiles),
         contrasts=REF,
         tiles=tuple(tiles),
