@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import gzip
 import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -74,6 +76,70 @@ def test_a_data_frame_is_a_table(positions):
     ]
 
 
+ONE = Variant("chr1", 1479, "A", "G")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("chr1:1480:A:G", "chr1-1480-A-G", "chr1_1480_A_G", "chr1_1480_A_G_b38"),
+        *("chr1:1480:A>G", "chr1:1480A>G", "chr1:g.1480A>G", "chr1:1480_a/g", ONE),
+        {"chrom": "chr1", "pos": np.int64(1480), "ref": "A", "alt": "G"},
+        {"#CHROM": ["chr1"], "POS": [1480.0], "REF": ["A"], "ALT": ["G"]},
+        SimpleNamespace(chrom="chr1", pos=1480, id=None, ref="A", alts=("G",)),
+    ],
+)
+def test_a_variant_is_read_however_it_is_held(tmp_path, written):
+    many = isinstance(written, dict) and "POS" in written
+    forms = [written, *([] if many else [[written], (written,), iter([written])])]
+    if isinstance(written, str):
+        forms += [np.array([written]), pd.Series([written]), [written, ONE]]
+        path = tmp_path / "names.txt"
+        path.write_text(f"# a list\n{written}\n")
+        forms += [path, str(path)]
+    for form in forms:
+        (found,) = read_variants(form, skip="repeated")
+        assert (found.chromosome, found.position) == ("chr1", 1479)
+        assert (found.reference, found.alternate) == ("A", "G")
+        assert found.name == (written if isinstance(written, str) else ONE.name)
+
+
+def test_a_list_of_names_is_no_vcf_to_annotate(tmp_path):
+    path = tmp_path / "names.txt"
+    path.write_text("chr1:1480:A:G\n")
+    with pytest.raises(SequenceError):
+        annotated_vcf([ONE], [InfoField("e", "Float", "x", [0.5])], like=path)
+
+
+def test_spdi_counts_from_0_and_nothing_else_does():
+    for written, position in {
+        "NC_000001.11:1479:A:G": 1479,
+        "NC_000001.11:g.1480A>G": 1479,
+        "NC_000001.11-1480-A-G": 1479,
+        "HLA-A*01:01:01:01:1480:A:G": 1479,
+        "chr1_KI270706v1_random:1480:A:AGG": 1479,
+    }.items():
+        (found,) = read_variants([written])
+        assert found.position == position
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("rs123", "chr1:1480", "chr1:1480::G", "chr1:1480:A:", "chr1:0:A:G", "x", 5),
+        *("NC_000001.11:1479:A:", "NC_000001.11:1479:1:G", ("chr1", 1480, "A", "G")),
+        *("chr1:1480:A:<DEL>", "chr1:1480:N:G", "chr1:1480:A:A", "chr1:1480:A:*"),
+    ],
+)
+def test_what_names_no_variant_is_refused(written):
+    with pytest.raises(SequenceError):
+        read_variants([written, "chr1:1490:A:G"])
+    if isinstance(written, str):
+        found = read_variants([written, "chr1:1490:A:G"], skip="all")
+        assert [x.name for x in found] == ["chr1:1490:A:G"]
+        assert [x.line for x in found.skipped] == [1]
+
+
 @pytest.mark.parametrize(
     "header",
     [
@@ -126,7 +192,7 @@ def test_a_table_of_polars_is_a_table():
     "source",
     [
         None,
-        list(VARIANTS),
+        [],
         {"chrom": ["1"]},
         pd.DataFrame({"chrom": ["1", None], "pos": 9, "ref": "A", "alt": "G"}),
         pd.DataFrame(

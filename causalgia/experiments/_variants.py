@@ -12,13 +12,13 @@ import numpy as np
 
 from causalgia.analysis import Analysis
 from causalgia.checks import as_position
-from causalgia.choices import Align
+from causalgia.choices import VARIANT_SKIPS, Align
 from causalgia.design import Arm, Embed, Genomic, MatchedVariants, NullModel
 from causalgia.design.null_model import as_null_model
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer, Reading, largest_contrasts
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
-from causalgia.experiments.kit.listed_rows import list_of_variants, places
+from causalgia.experiments.kit.listed_rows import places
 from causalgia.experiments.kit.own_contexts import (
     ALTERNATE,
     CONTRAST,
@@ -34,8 +34,8 @@ from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.motif_changes import motif_changes
 from causalgia.sequences.motif_names import MotifList, named_motifs
 from causalgia.sequences.motifs import Motif
-from causalgia.sequences.skipped_inputs import Skip
-from causalgia.sequences.variant_files import Variant, VariantTable
+from causalgia.sequences.skipped_inputs import Skip, as_skip
+from causalgia.sequences.variant_files import Variant, VariantTable, read_variants
 from causalgia.sequences.windowed_variants import (
     ReadOut,
     VariantWindows,
@@ -54,7 +54,7 @@ _Side: TypeAlias = tuple[str, Stretches]  # letters of an allele, and `Arm.align
 
 
 def variants(
-    vcf: VariantTable | Sequence[Variant],
+    vcf: VariantTable,
     fasta: str | PathLike[str],
     *,
     length: int | None = None,
@@ -96,8 +96,8 @@ def variants(
     Parameters
     ----------
     vcf
-        A VCF file or a table of variants (a file or a DataFrame), as
-        `causalgia.sequences.read_variants` reads it, or what that gives.
+        The variants in any form that `causalgia.sequences.read_variants` reads: a VCF
+        file, a table, ``["chr1:42:A:G"]``, `causalgia.sequences.Variant` values.
     fasta
         The reference genome, FASTA or .2bit; case is ignored.
     length
@@ -225,7 +225,8 @@ def variants(
     >>> experiment.named_contrasts["rs1"]
     {'rs1 alternate': 1.0, 'rs1 reference': -1.0}
     """
-    chosen, reasons = list_of_variants(vcf, skip=skip)
+    reasons = as_skip(skip, VARIANT_SKIPS, what="variants")
+    chosen = read_variants(vcf, skip=reasons)
     named = None if motifs is None else named_motifs(motifs)
     if null is not None and not isinstance(null, MatchedVariants):
         null = as_null_model(null)

@@ -150,14 +150,22 @@ class VariantList(tuple[Variant, ...]):
         return VariantList.of, (tuple(self), self.skipped, self.lines)
 
 
-VariantTable: TypeAlias = str | PathLike[str] | pd.DataFrame
-"""A VCF file or a table of variants."""
+VariantTable: TypeAlias = (
+    str
+    | PathLike[str]
+    | pd.DataFrame
+    | Mapping[str, Any]
+    | Variant
+    | Iterable[Variant | str | Mapping[str, Any]]
+)
+"""Variants in any form that `read_variants` reads."""
 _COLUMNS = ("chrom", "pos", "id", "ref", "alt")
 _NEEDED = {*_COLUMNS} - {"id"}
 
 
 def read_variants(source: VariantTable, *, skip: Skip = ()) -> VariantList:
-    r"""Read variants from a VCF file or a table, in its order.
+    r"""Read variants in the form in which they are held, in their order: a VCF file, a
+    table, or a list.
 
     Files are plain, or compressed by gzip or bgzip; BCF is read where pysam is installed
     (the extra ``genome``). A table is a file separated by tabs (or by blanks on lines
@@ -165,6 +173,12 @@ def read_variants(source: VariantTable, *, skip: Skip = ()) -> VariantList:
     from 1), ``ref``, ``alt`` and perhaps ``id``, in either case, perhaps after a ``#``.
     Without a header the columns are those of a VCF file. Others are not looked at (QUAL,
     FILTER, genotypes), so filter the file first.
+
+    A list has `Variant` values, rows as mappings with those columns, records of pysam,
+    or strings, which a file may have too, one in a line: ``chr1:42:A:G``,
+    ``chr1-42-A-G``, ``chr1_42_A_G``, ``chr1:42:A>G``, ``chr1:g.42A>G``. They count from
+    1, as VCF does. SPDI, which has the accession of its sequence
+    (``NC_000001.11:41:A:G``), counts from 0. A string is the name of its variant.
 
     Several alternates in one cell, separated by commas, are a variant each. Chromosomes
     keep their spelling. A variant is named by its ID; one without (``.``), or whose ID is
@@ -174,7 +188,7 @@ def read_variants(source: VariantTable, *, skip: Skip = ()) -> VariantList:
     Parameters
     ----------
     source
-        The file, or the table.
+        The file, the table, or the list; or one variant.
     skip
         Reasons for which an alternate is left out, and listed in ``skipped`` of what is
         returned, instead of refused: ``"symbolic"`` (``<DEL>``, breakends, ``*``,
@@ -189,6 +203,8 @@ def read_variants(source: VariantTable, *, skip: Skip = ()) -> VariantList:
         If the file cannot be read or has no variants, a column is not there, a line is
         malformed, an allele is not a string of A, C, G, T, or a variant is repeated, and
         `skip` does not leave it out; or nothing is left. The message names file and line.
+        A name of dbSNP has no alleles, and a tuple, or an empty allele of what is not
+        SPDI, does not say from where it counts.
     MissingExtraError
         If the file is BCF and pysam is not installed.
 
@@ -201,13 +217,17 @@ def read_variants(source: VariantTable, *, skip: Skip = ()) -> VariantList:
     ... )
     >>> [(v.name, v.position) for v in read_variants(path)]
     [('rs1', 41), ('chr1:50:CA>C', 49)]
-    >>> import pandas as pd
-    >>> read_variants(pd.DataFrame({"chrom": [1], "pos": 9, "ref": "A", "alt": "T"}))[
-    ...     0
-    ... ].name
+    >>> read_variants([{"chrom": 1, "pos": 9, "ref": "A", "alt": "T"}])[0].name
     '1:9:A>T'
+    >>> [v.position for v in read_variants(["chr1:42:A:G", "NC_000001.11:41:A:G"])]
+    [41, 41]
     """
     reasons, skipped = as_skip(skip, VARIANT_SKIPS, what="variants"), list[Skipped]()
+    if isinstance(source, VariantList):
+        return source
+    source = _as_source(source)
+    if isinstance(source, list) and all(isinstance(x, Variant) for x in source):
+        return VariantList(as_variants(source))
     place, unit, names, rows = _cells_of(source)
     where = f"{place}: {unit}"
     if missing := [x for x in _COLUMNS if x in _NEEDED and x not in names]:
@@ -229,19 +249,89 @@ def read_variants(source: VariantTable, *, skip: Skip = ()) -> VariantList:
     return _each_once(found, skipped, reasons, place, unit)
 
 
+def _as_source(source: Any) -> Any:
+    """Return variants as a path, a table, or a list of items."""
+    if isinstance(source, str):
+        return [source] if _NAME.fullmatch(source) or _RS.fullmatch(source) else source
+    if isinstance(source, PathLike):
+        return source
+    if isinstance(source, Mapping):
+        columns = any(map(pd.api.types.is_list_like, source.values()))
+        return pd.DataFrame(source if columns else [source])
+    if hasattr(source, "columns"):
+        return as_pandas(source)
+    items = list(source) if isinstance(source, Iterable) else [source]
+    rows = items and all(isinstance(x, Mapping) for x in items)
+    return pd.DataFrame(items) if rows else items
+
+
+def _cells_of_item(item: Any) -> list[str]:
+    """Return the cells of a row of a list: those of its columns, or its name."""
+    if isinstance(item, str):
+        return [item.strip()]
+    if isinstance(item, Variant):
+        name = "." if item.name == item.written else item.name
+        at = str(item.position + 1)
+        return [item.chromosome, at, name, item.reference, item.alternate]
+    if all(hasattr(item, name) for name in ("chrom", "pos", "id", "ref", "alts")):
+        alts = ",".join(item.alts or ".")  # a record of pysam, from 1
+        return [item.chrom, str(item.pos), item.id or ".", item.ref, alts]
+    raise SequenceError(
+        f"variants: {quoted(item)} is none: give 'chr1:42:A:G' (from 1), a row with "
+        "chrom, pos, ref, alt (from 1), or cg.sequences.Variant (from 0)"
+    )
+
+
+# chr1:42:A:G, chr1-42-A-G, chr1_42_A_G(_b38), chr1:42:A>G, chr1:42A>G, chr1:g.42A>G
+_BASE = "[ACGTURYKMSWBDHVN]"
+_NAME = re.compile(
+    rf"(.+)[:_-](?:g\.)?([0-9]{{1,18}})[:_ -]?({_BASE}*)[:_/>-]({_BASE}[{_BASE[1:-1]},]*|[*.]?|"
+    r"<[^>]+>)(?:[:_]b3[78])?",
+    re.ASCII | re.IGNORECASE,
+)
+_RS, _SPDI = (
+    re.compile("rs[0-9]+"),
+    re.compile(r"[A-Z]{2}_[0-9]+\.[0-9]+:[^:]*:\w*:\w*"),
+)
+
+
+def _cells_of_name(name: str) -> list[str]:
+    """Return chromosome, POS from 1, name, reference and alternates of a variant that is
+    written as one string.
+    """
+    if _RS.fullmatch(name):
+        raise SequenceError(
+            f"{quoted(name)} is a name of dbSNP, which has no alleles: give the line of "
+            "its VCF"
+        )
+    if (found := _NAME.fullmatch(name)) is None:
+        raise SequenceError(
+            f"{quoted(name)} is no variant such as 'chr1:42:A:G', counted from 1"
+        )
+    chromosome, pos, reference, alternates = found.groups()
+    spdi = _SPDI.fullmatch(name) is not None
+    if not (reference and alternates):
+        why = (
+            "SPDI is read with letters in both alleles, such as 'NC_000001.11:41:A:G'"
+            if spdi
+            else "an empty allele is that of SPDI, which counts from 0, but the name is "
+            "no accession; write it as VCF does"
+        )
+        raise SequenceError(f"{quoted(name)}: {why}")
+    return [chromosome, str(int(pos) + spdi), name, reference, alternates]
+
+
 def _cells_of(
-    source: VariantTable,
+    source: Any,
 ) -> tuple[str, str, list[str], list[tuple[int, list[str]]]]:
     """Return the place, what its rows are called, the names of the columns and the
     cells of each row.
     """
+    if isinstance(source, list):
+        items = enumerate(map(_cells_of_item, source), 1)
+        return "variants", "row", list(_COLUMNS), [*items]
     if not isinstance(source, str | PathLike):
-        table = as_pandas(source)
-        if not isinstance(table, pd.DataFrame):
-            raise SequenceError(
-                f"variants are {quoted(source)}; give a VCF file, a table or a DataFrame"
-            )
-        table = table.convert_dtypes().astype(object)
+        table = source.convert_dtypes().astype(object)
         values = table.where(table.notna(), ".").to_numpy().tolist()
         names = [str(x).lower().removeprefix("#") for x in table.columns]
         cells = enumerate(([str(x) for x in row] for row in values), 1)
@@ -283,7 +373,7 @@ def _header(text: bytes, place: str | PathLike[str]) -> tuple[int, list[str]]:
         if line.startswith("#"):
             comments.append((number, line))
             continue
-        if not re.match(r"[-+]?\d", "".join(names[1:2])):
+        if len(names) > 1 and not re.match(r"[-+]?\d", names[1]):
             return number, names  # a header, and not of variants
         for at, comment in comments:
             if "\t" in comment or len(_cells(comment[1:])) == len(names):
@@ -327,10 +417,9 @@ def is_vcf(path: str | PathLike[str]) -> bool:
     """Say whether the columns of a file are those of VCF, under its header or none."""
     text = vcf_text(path)
     header, names = _header(text, path)
-    of_table = any(
-        number == header and not line.startswith("#")
-        for number, line in numbered_lines(text)
-    )
+    rows = (row for row in numbered_lines(text) if not row[1].startswith("#"))
+    number, line = next(rows, (-1, ""))
+    of_table = number == header or len(_cells(line)) == 1  # or a list of names
     return names[:5] == list(_COLUMNS) and not of_table
 
 
@@ -450,6 +539,8 @@ def _variants(
 
 def _parsed(cells: list[str], at: Sequence[int]) -> tuple[str, int, str, str, str]:
     """Return chromosome, position from 0, name, reference and alternates of a line."""
+    if len(cells) == 1:
+        cells, at = _cells_of_name(cells[0]), range(5)
     if len(cells) <= max(at):
         raise SequenceError(f"{len(cells)} columns, fewer than the header has")
     chromosome, pos, name, reference, alternates = (

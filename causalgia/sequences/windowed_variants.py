@@ -26,6 +26,7 @@ from causalgia.sequences.listed_variants import ListedVariants, listed_variants
 from causalgia.sequences.text_files import numbered_lines, read_text
 from causalgia.sequences.variant_files import (
     Variant,
+    VariantTable,
     as_variants,
     check_alleles,
     read_variants,
@@ -130,7 +131,7 @@ class VariantWindows:
 
 
 def variant_windows(
-    variants: str | PathLike[str] | Sequence[Variant],
+    variants: VariantTable,
     fasta: str | PathLike[str],
     *,
     length: int,
@@ -150,7 +151,7 @@ def variant_windows(
     Parameters
     ----------
     variants
-        A VCF file, or its variants as `read_variants` gives them: at least one, with
+        The variants in any form that `read_variants` reads: at least one, with
         different names.
     fasta
         The genome: FASTA, plain or gzip-compressed, or .2bit.
@@ -192,9 +193,7 @@ def variant_windows(
     >>> decode(windows.reference), decode(windows.alternate), windows.start.tolist()
     (['ACCGGT', 'CCGGTT'], ['ACCTGT', 'CCGTTA'], [3, 2])
     """
-    chosen = as_variants(
-        read_variants(variants) if isinstance(variants, str | PathLike) else variants
-    )
+    chosen = as_variants(read_variants(variants))
     _check_windows_fit(chosen, length)
     if align not in ALIGNS:
         msg = (

@@ -33,6 +33,7 @@ VARIANTS = {
     "vcf": b'##fileformat=VCFv4.2\n##INFO=<ID=AF,Number=A,Type=Float,Description="x">\n'
     b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr1\t6\trs1\tC\tG,T\t.\tPASS\tAF=0.1,0.2;CG_effect=1\nchr2\t4\t.\tAT\tA\t.\t.\t.\n",
     "table": b"chrom\tpos\tref\talt\tid\nchr1\t6\tC\tG,T\trs1\nchr2\t4\tAT\tA\t.\n",
+    "names": b"chr1:6:C:G,T\nchr2-4-AT-A\nchr1:g.7G>A\nNC_000001.11:6:G:T\n",
     "headless": b"chr1\t6\trs1\tC\tG\nchr2\t4\t.\tAT\tA\n",
 }
 MEME = (

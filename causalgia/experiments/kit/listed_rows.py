@@ -4,44 +4,21 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from os import PathLike
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from causalgia.choices import VARIANT_SKIPS
 from causalgia.sequences.listed_variants import ListedVariants
 from causalgia.sequences.skipped_inputs import (
-    Skip,
     Skipped,
-    as_skip,
     skip_sentence,
     skipped_table,
 )
-from causalgia.sequences.variant_files import Variant, VariantTable, read_variants
+from causalgia.sequences.variant_files import Variant
 
 if TYPE_CHECKING:
     import xarray as xr
-
-
-def list_of_variants(
-    vcf: VariantTable | Sequence[Variant], *, skip: Skip
-) -> tuple[tuple[Any, ...], frozenset[str]]:
-    """Return the variants of a file, a table or a sequence, and the reasons of `skip`.
-
-    Examples
-    --------
-    >>> list_of_variants([Variant("1", 4, "A", "G")], skip="N")[1]
-    frozenset({'N'})
-    """
-    reasons = as_skip(skip, VARIANT_SKIPS, what="variants")
-    given: Any = vcf
-    if isinstance(vcf, str | PathLike) or hasattr(vcf, "columns"):
-        given = read_variants(given, skip=skip)
-    if not isinstance(given, tuple):  # that of a file knows what was left out
-        given = tuple(given) if isinstance(given, Iterable) else (given,)
-    return given, reasons
 
 
 def places(chosen: Sequence[Variant]) -> dict[str, list[Any]]:

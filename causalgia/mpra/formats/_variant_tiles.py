@@ -19,7 +19,6 @@ from causalgia.checks import as_int, is_whole
 from causalgia.choices import VARIANT_SKIPS
 from causalgia.design import Design, Genomic
 from causalgia.errors import DesignError, SequenceError, quoted
-from causalgia.experiments.kit.listed_rows import list_of_variants
 from causalgia.experiments.kit.own_contexts import arms_of, window_loci
 from causalgia.inputs import to_csv
 from causalgia.mpra.formats.text_tables import write_text
@@ -36,7 +35,9 @@ from causalgia.sequences.skipped_inputs import (
 )
 from causalgia.sequences.variant_files import (
     Variant,
+    VariantTable,
     check_alleles,
+    read_variants,
 )
 from causalgia.sequences.windowed_variants import (
     VariantWindows,
@@ -193,7 +194,7 @@ class VariantTiles(Design):
 
 
 def variant_tiles(
-    variants: str | PathLike[str] | pd.DataFrame | Sequence[Variant],
+    variants: VariantTable,
     fasta: str | PathLike[str],
     *,
     insert_length: int,
@@ -221,9 +222,8 @@ def variant_tiles(
     Parameters
     ----------
     variants
-        A VCF file, plain or gzip-compressed; a table with VCF columns
-        ``chrom pos ref alt`` and optionally ``id``, `pos` counted from 1; or variants
-        as from `causalgia.sequences.read_variants`.
+        The variants in any form that `causalgia.sequences.read_variants` reads: a VCF
+        file, a table, ``["chr1:42:A:G"]``, `causalgia.sequences.Variant` values.
     fasta
         The genome, FASTA or .2bit; lower case is read as upper case.
     insert_length
@@ -281,7 +281,7 @@ def variant_tiles(
     (['ref', 'alt'], 4)
     """
     reasons = as_skip(skip, VARIANT_SKIPS, what="variants")
-    chosen = list_of_variants(variants, skip=skip)[0]
+    chosen = read_variants(variants, skip=reasons)
     _check_options(chosen, insert_length, offsets)
     lowest, highest = min(offsets), max(offsets)
 
