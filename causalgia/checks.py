@@ -429,6 +429,10 @@ def as_position(value: object, name: str) -> int:
 
 def as_span(value: object) -> Span:
     """Return `value` as (start, stop), stop excluded, or raise DesignError."""
+    if isinstance(value, slice | range) and value.step in (None, 1):
+        value = value.start, value.stop
+    if not isinstance(value, tuple | list) and hasattr(value, "tolist"):
+        value = value.tolist()
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise DesignError(f"a span is (start, stop), not {quoted(value)}")
     start, stop = as_position(value[0], "start"), as_position(value[1], "stop")

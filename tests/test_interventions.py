@@ -64,6 +64,8 @@ def applied(
         (cg.Placebo("AGATAAG", at=3), "do(x[3:10] ~ rearranged AGATAAG)"),
         (cg.Insert("AC", at=3), "do(insert AC at x[3])"),
         (cg.Delete((3, 9)), "do(delete x[3:9])"),
+        (cg.Delete(np.array([3, 9])), "do(delete x[3:9])"),
+        (cg.Delete(slice(3, 9)), "do(delete x[3:9])"),
         (cg.Scramble((3, 9)), "do(x[3:9] ~ scrambled)"),
         (cg.Scramble((3, 9), k=2), "do(x[3:9] ~ scrambled (k = 2))"),
         (cg.Ablate((3, 9), fill="uniform"), "do(x[3:9] ~ uniform)"),

@@ -6,6 +6,7 @@ null variants as far away.
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import causalgia as cg
@@ -267,3 +268,20 @@ def test_a_narrow_peak_reads_at_its_summit(genome, chosen, tmp_path):
     # a summit that was not called: all middles
     path.write_text(path.read_text().replace("\t90\n", "\t-1\n"))
     assert place_by_read_out([at[1]], path, length=61).starts.tolist() == [50]
+
+
+def test_sites_are_read_from_their_table_as_from_their_file(
+    genome, chosen, sites, length
+):
+    table = pd.read_csv(
+        sites,
+        sep="\t",
+        header=None,
+        names=["chrom", "start", "end", "n", "s", "strand"],
+    )
+    settings = {"length": length, "rope": 0}
+    found = [
+        cg.experiments.variants(chosen, genome[0], read_out=read_out, **settings)
+        for read_out in (sites, table, table.rename(columns=str.upper))
+    ]
+    assert len({x.fingerprint for x in found}) == 1

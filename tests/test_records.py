@@ -328,6 +328,50 @@ def test_from_bed_cuts_windows_around_summits_and_by_strand(tmp_path):
     assert np.array_equal(stranded.tokens[1], plain.tokens[1])
 
 
+PEAKS = pd.DataFrame(
+    {"chrom": "chr1", "start": [100, 130], "end": [120, 150], "strand": ["-", "+"]}
+)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        PEAKS,
+        PEAKS.rename(columns=str.upper),
+        PEAKS.rename(columns={"start": "chromStart", "end": "chromEnd"}),
+        PEAKS.to_dict("records"),
+        PEAKS.to_dict("list"),
+        ["chr1:100-120(-)", "chr1:130-150(+)"],
+        ["chr1:101-120(-)", "chr1:131-150(+)"],  # from 1, as samtools writes them
+    ],
+)
+def test_intervals_are_read_however_they_are_held(tmp_path, held):
+    rows = "chr1\t100\t120\ta\t0\t-\nchr1\t130\t150\tb\t0\t+\n"
+    bed, genome = (
+        written(tmp_path / "b.bed", rows),
+        written(tmp_path / "g.fa", fasta(60)),
+    )
+    settings = {"length": 20, "stranded": True}
+    assert from_bed(held, genome, **settings) == from_bed(bed, genome, **settings)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        ["chr1:100-130"],  # from 0 or from 1
+        ["chr1"],
+        [("chr1", 100, 120)],
+        PEAKS.rename(columns={"chrom": "seqnames"}),  # of Bioconductor, from 1
+        PEAKS.assign(start=[None, 130]),
+        [],
+    ],
+)
+def test_what_does_not_say_its_places_is_refused(tmp_path, held):
+    genome = written(tmp_path / "g.fa", fasta(60))
+    with pytest.raises(SequenceError):
+        from_bed(held, genome, length=20)
+
+
 def test_ambiguous_letters_of_a_window(tmp_path):
     paths = (
         written(tmp_path / "b.bed", "c\t1\t5\n"),

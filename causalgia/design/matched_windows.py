@@ -153,10 +153,10 @@ def _given_peaks(
     """Return the peaks' windows, and by chromosome the stretches that no window may
     touch, (n, 2): the windows, and the whole intervals of a BED file.
     """
-    if isinstance(peaks, str | PathLike):
+    if isinstance(peaks, str | PathLike) or hasattr(peaks, "columns"):
         if length is None:
             raise DesignError(
-                f"peaks={quoted(str(peaks))}: intervals need length=, that of the "
+                f"peaks={quoted(peaks)}: intervals need length=, that of the "
                 "backgrounds",
                 argument="length",
             )

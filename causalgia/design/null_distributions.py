@@ -461,7 +461,7 @@ class Genomic(FromParents):
         Parameters
         ----------
         peaks
-            The path of a BED file, or sequences whose names say their places, such as
+            A BED file or its table, or sequences whose names say their places, such as
             ``chr1:100-300``, as `causalgia.sequences.from_bed` returns them. Whole
             intervals of a BED file are left out, not their middle alone.
         genome

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from causalgia.checks import as_count
 from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.sequences.fasta import as_sequences, is_path
 from causalgia.sequences.genome import Genome
-from causalgia.sequences.intervals import read_bed
+from causalgia.sequences.intervals import Intervals, read_bed
 
 TILE = "tile"
 
@@ -25,7 +25,7 @@ class Tiling(Design):
 
 
 def tiling(
-    region: str | PathLike[str] | Mapping[str, str],
+    region: Intervals | Mapping[str, str],
     width: int,
     step: int,
     *,
@@ -42,7 +42,7 @@ def tiling(
     ----------
     region
         Letters; name -> letters; a FASTA or .2bit file, whose records are regions; or,
-        with `fasta`, a BED file.
+        with `fasta`, a BED file or a table with ``chrom, start, end``.
     width
         Bases of a tile: the insert of the oligo.
     step
@@ -99,7 +99,7 @@ def tiling(
 
 
 def _regions(
-    region: str | PathLike[str] | Mapping[str, str],
+    region: Any,
     fasta: str | PathLike[str] | None,
 ) -> Iterator[tuple[str, int, str]]:
     """Yield the name, the first position and the letters of each region."""
@@ -110,7 +110,7 @@ def _regions(
     elif fasta is not None:
         with Genome(fasta) as genome:
             for one in read_bed(region, length=1, center="middle", stranded=False):
-                place = f"{region}: line {one.line}"
+                place = f"region=: line {one.line}"
                 found = genome.letters(one.chromosome, *one.interval, place=place)
                 yield one.chromosome, one.interval[0], found.decode().upper()
     elif isinstance(region, str) and not is_path(region):

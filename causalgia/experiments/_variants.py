@@ -117,9 +117,10 @@ def variants(
     read_out
         Where the network reads: the site that stands in the middle of each window. By
         default the variant itself. A BED file of sites (transcription start sites,
-        splice sites, summits in a narrowPeak), of which each variant gets the nearest,
-        or a table with the columns ``position`` (counted from 0) and ``strand``, a row
-        for each variant. Windows of sites on the minus strand are reverse-complemented.
+        splice sites, summits in a narrowPeak) or its table (``chrom, start, end``), of
+        which each variant gets the nearest; or a table with the columns ``position``
+        (counted from 0) and ``strand``, a row for each variant. Windows of sites on the
+        minus strand are reverse-complemented.
     align
         Which side of an indel keeps its place in the window
         (`causalgia.sequences.windowed_variants.variant_windows`): by default
@@ -230,7 +231,8 @@ def variants(
     named = None if motifs is None else named_motifs(motifs)
     if null is not None and not isinstance(null, MatchedVariants):
         null = as_null_model(null)
-        if (length or null.length) != null.length or read_out or align:
+        placed = align or read_out is not None
+        if placed or (length or null.length) != null.length:
             raise DesignError(
                 f"length={length}, read_out= and align= place variants in their own "
                 f"sequences, and null= has others, of {null.length} bases",

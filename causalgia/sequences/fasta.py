@@ -37,7 +37,7 @@ from causalgia.sequences.alphabet import (
 )
 from causalgia.sequences.fasta_records import parse_fasta
 from causalgia.sequences.genome import Genome
-from causalgia.sequences.intervals import Window, read_bed
+from causalgia.sequences.intervals import Intervals, Window, of_file, read_bed
 from causalgia.sequences.parents import Places, parent_rows, places_of
 from causalgia.sequences.skipped_inputs import (
     Skip,
@@ -722,7 +722,7 @@ def flaw_of_letters(letters: bytes, ambiguous: ReadAmbiguous) -> str:
 
 
 def from_bed(
-    bed: FilePath,
+    bed: Intervals,
     fasta: FilePath,
     *,
     length: int,
@@ -733,7 +733,12 @@ def from_bed(
     skip: Skip = (),
 ) -> Sequences:
     r"""Cut windows of exactly `length` out of a genome, one centered on each interval
-    of a BED file.
+    of a BED file, or of a table or a list of places.
+
+    A table has the columns ``chrom, start, end``, perhaps ``strand`` and ``peak``, and
+    counts from 0 as BED does. Places of `length` bases, ``["chr1:100-300"]``, count
+    from 0, the end excluded (bedtools), or from 1 (samtools): their length tells which,
+    and of another length they are refused.
 
     The center c is ``(start + end) // 2``, or ``start + peak`` with ``center="summit"``
     (column 10 of narrowPeak), and the window is
@@ -783,11 +788,12 @@ def from_bed(
         skipped=skipped,
     )
     windows, records = list[Window](), list[bytes]()
+    source = str(bed) if of_file(bed) else "intervals"
     with Genome(fasta) as genome:
         lengths = genome.lengths
 
         def letters_in(w: Window) -> bytes:
-            place = f"{bed}: line {w.line}"
+            place = f"{source}: line {w.line}"
             return genome.letters(w.chromosome, w.start, w.stop, place=place)
 
         for w in given:
@@ -807,7 +813,7 @@ def from_bed(
             windows.append(w)
             records.append(letters_of)
     skipped.sort(key=lambda x: x.line)
-    check_any_left(len(windows), skipped, str(bed), "intervals")
+    check_any_left(len(windows), skipped, source, "intervals")
     names = tuple(w.name for w in windows)
     letters = stack_letters(records, names, source=str(fasta))
     tokens, spelled = read_letters(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from os import PathLike
-from typing import Literal
+from typing import Any, Literal, TypeAlias
+
+import pandas as pd
+from pandas.api.types import is_list_like
 
 from causalgia.checks import is_whole
 from causalgia.errors import SequenceError, quoted
-from causalgia.inputs import parse_int
+from causalgia.inputs import as_pandas, parse_int
+from causalgia.sequences.parents import PLACE
 from causalgia.sequences.skipped_inputs import (
     NoSummitError,
     Skipped,
@@ -41,8 +45,75 @@ class Window:
         )
 
 
+Intervals: TypeAlias = (
+    str | PathLike[str] | pd.DataFrame | Sequence[str] | Sequence[Mapping[str, Any]]
+)
+"""A BED file, a table with its columns, or places such as ``chr1:100-300``."""
+_COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
+_NAMES = {"chromosome": "chrom", "chromstart": "start", "chromend": "end"}
+
+
+def of_file(source: Any) -> bool:
+    """Say whether intervals are a file, and not a place."""
+    return isinstance(source, PathLike) or (
+        isinstance(source, str) and PLACE.fullmatch(source) is None
+    )
+
+
+def bed_text(source: Any, length: int) -> tuple[bytes, str]:
+    """Return intervals in any form as the text of BED, and where they are from.
+
+    Raises
+    ------
+    SequenceError
+        If a table has no columns chrom, start and end, or a place does not say from
+        where it counts: it has `length` bases from 0, the end excluded, or from 1.
+    """
+    if of_file(source):
+        return read_text(source), str(source)
+    items: Any = [source] if isinstance(source, str) else as_pandas(source)
+    rows = isinstance(items, pd.DataFrame | Mapping) or all(
+        isinstance(x, Mapping) for x in items
+    )
+    if not rows:
+        return "".join(_bed_line(x, length) for x in items).encode(), "intervals"
+    many = not isinstance(items, Mapping) or any(map(is_list_like, items.values()))
+    table = pd.DataFrame(items if many else [items]).convert_dtypes().astype(object)
+    names = [str(x).lower().removeprefix("#") for x in table.columns]
+    table.columns = pd.Index([_NAMES.get(x, x) for x in names])
+    if absent := [x for x in _COLUMNS[:3] if x not in table]:
+        raise SequenceError(
+            f"intervals: no column {absent[0]} among {quoted(names)}; a table has chrom, "
+            "start, end (from 0, the end excluded), and maybe strand and peak"
+        )
+    lines = table.reindex(columns=[*_COLUMNS, "a", "b", "c", "peak"])
+    lines = lines.where(lines.notna(), ".").replace({"peak": {".": -1}})
+    if "peak" not in table:
+        lines = lines[[*_COLUMNS]]
+    text: str = lines.to_csv(sep="\t", header=False, index=False)
+    return text.encode(), "intervals"
+
+
+def _bed_line(place: object, length: int) -> str:
+    found = PLACE.fullmatch(place) if isinstance(place, str) else None
+    if found is None:
+        raise SequenceError(
+            f"intervals: {quoted(place)} is no place such as 'chr1:100-300'"
+        )
+    chromosome, first, stop, sign, rc = found.groups()
+    from_1 = int(stop) - int(first) + 1 == length
+    if not from_1 and int(stop) - int(first) != length:
+        raise SequenceError(
+            f"intervals: {quoted(place)} does not say whether it counts from 0 or from "
+            f"1, which its length tells where it is length={length:,}; a table with "
+            "chrom, start, end counts from 0"
+        )
+    strand = "-" if rc else sign or "."
+    return f"{chromosome}\t{int(first) - from_1}\t{stop}\t.\t.\t{strand}\n"
+
+
 def read_bed(
-    path: str | PathLike[str],
+    path: Intervals,
     *,
     length: int,
     center: Literal["middle", "summit"],
@@ -50,8 +121,8 @@ def read_bed(
     skip: frozenset[str] = frozenset(),
     skipped: list[Skipped] | None = None,
 ) -> list[Window]:
-    """Read a BED file, plain or gzip-compressed, as windows of `length` around the
-    intervals' centers.
+    """Read intervals (a BED file, plain or gzip-compressed, a table, or places) as
+    windows of `length` around their centers.
 
     Comments, ``track`` and ``browser`` lines and blank lines are skipped; columns are
     separated by tabs, or by blanks on lines without tabs. `from_bed` defines the
@@ -73,7 +144,7 @@ def read_bed(
     if center not in ("middle", "summit"):
         msg = f"center={quoted(center)} is not a choice; use 'middle' or 'summit'"
         raise SequenceError(msg)
-    text = read_text(path)
+    text, path = bed_text(path, int(length))
     check_not_fasta(text, path, "the BED file comes first: from_bed(bed, fasta)")
     left_out = list[Skipped]() if skipped is None else skipped
     windows, summits = list[Window](), dict[int, str]()

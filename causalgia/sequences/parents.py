@@ -37,13 +37,13 @@ from causalgia.types import Ints, Tokens
 
 # "chr1:100-300", with bedtools' "name::" before it and "(+)" after it, or samtools'
 # "/rc"
-_PLACE = re.compile(r"(?:.*::)?(.+):(\d{1,15})-(\d{1,15})(?:\(([+.-])\)|(/rc))?")
+PLACE = re.compile(r"(?:.*::)?(.+):(\d{1,15})-(\d{1,15})(?:\(([+.-])\)|(/rc))?")
 _SEED = 16
 """Letters that two windows must have in common somewhere to be compared."""
 LEAST_OVERLAP = 24
 """Bases; random sequences of any number do not overlap so far."""
 _SAME, _ALIKE = 0.9, 0.8
-_PLACES_READ = 64  # at most, to see that two windows differ
+PLACES_READ = 64  # at most, to see that two windows differ
 _SEEDS_AN_OVERLAP = 16
 _LETTERS_AT_ONCE = 1 << 22
 _MULTIPLIER = np.uint32(0x9E3779B1)
@@ -81,7 +81,7 @@ def places_of(names: Sequence[object], length: int) -> Places:
 
 
 def _place(name: str, length: int) -> tuple[str, int, int, str]:
-    found = _PLACE.fullmatch(name)
+    found = PLACE.fullmatch(name)
     if found is None:
         return "", -1, -1, ""
     chromosome, first, last, sign, rc = found.groups()
@@ -207,7 +207,7 @@ def _linked_by_letters(tokens: Tokens, links: list[Ints]) -> Ints:
         return_inverse=True,
     )
     distinct = pairs[:, first]
-    alike = _same_letters(tokens, distinct, _ALIKE, _PLACES_READ)
+    alike = _same_letters(tokens, distinct, _ALIKE, PLACES_READ)
     # a seed around which two sequences differ is of a repeat, and says nothing; others
     # must reach beyond it by more letters than are alike by chance
     word, begin = seed[one[kept]], at[one[kept]]

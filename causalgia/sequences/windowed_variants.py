@@ -21,9 +21,9 @@ from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import cut_middle
 from causalgia.sequences.alphabet import decode, encode, reverse_complement
 from causalgia.sequences.genome import Genome
-from causalgia.sequences.intervals import Window, read_bed
+from causalgia.sequences.intervals import Window, bed_text, of_file, read_bed
 from causalgia.sequences.listed_variants import ListedVariants, listed_variants
-from causalgia.sequences.text_files import numbered_lines, read_text
+from causalgia.sequences.text_files import numbered_lines
 from causalgia.sequences.variant_files import (
     Variant,
     VariantTable,
@@ -741,8 +741,8 @@ def changed_windows(
 
 
 ReadOut: TypeAlias = str | PathLike[str] | Mapping[str, Sequence[int] | Sequence[str]]
-"""Sites in a BED or narrowPeak file, or a table with the columns ``position`` and, if
-need be, ``strand``.
+"""Sites in a BED or narrowPeak file or its table, or a table with the columns
+``position`` and, if need be, ``strand``.
 """
 
 
@@ -807,7 +807,8 @@ def _read_out_sites(
     variants: Sequence[Variant], read_out: ReadOut, *, lenient: bool = False
 ) -> tuple[NDArray[np.int64], Mask]:
     """Return position and strand of each variant's site; -1 for none, if lenient."""
-    if isinstance(read_out, str | PathLike):
+    columns = list(read_out) if hasattr(read_out, "keys") else []
+    if of_file(read_out) or {"start", "chromstart"} & {str(x).lower() for x in columns}:
         return _nearest_sites(variants, read_out, lenient=lenient)
     return _of_table(read_out, len(variants))
 
@@ -835,7 +836,7 @@ def _placed(
 
 
 def _nearest_sites(
-    variants: Sequence[Variant], path: str | PathLike[str], *, lenient: bool = False
+    variants: Sequence[Variant], path: ReadOut, *, lenient: bool = False
 ) -> tuple[NDArray[np.int64], Mask]:
     sites: dict[str, list[Window]] = defaultdict(list)
     for site in sorted(_sites(path), key=lambda x: x.start):
@@ -854,7 +855,7 @@ def _nearest_sites(
                 ", ..." if len(sites) > 3 else ""
             )
             raise SequenceError(
-                f"{path}: no site on chromosome {quoted(variant.chromosome)} of "
+                f"read_out: no site on chromosome {quoted(variant.chromosome)} of "
                 f"variant {quoted(variant.name)}; its chromosomes are {shown}: "
                 + "skip='read_out' leaves it out"
             )
@@ -864,11 +865,14 @@ def _nearest_sites(
     return at, minus
 
 
-def _sites(path: str | PathLike[str]) -> list[Window]:
-    """Return the sites of a BED or narrowPeak file as windows of one base."""
+def _sites(path: Any) -> list[Window]:
+    """Return the sites of a BED or narrowPeak file, or its table, as windows of one
+    base.
+    """
+    text, source = bed_text(path, 1)
     rows = [
         (number, line.split("\t") if "\t" in line else line.split())
-        for number, line in numbered_lines(read_text(path))
+        for number, line in numbered_lines(text)
         if not line.startswith(("#", "track", "browser"))
     ]
     strands = {len(row) > 5 and row[5].strip() in ("+", "-") for _, row in rows}
@@ -877,7 +881,7 @@ def _sites(path: str | PathLike[str]) -> list[Window]:
             n for n, row in rows if len(row) <= 5 or row[5].strip() not in ("+", "-")
         )
         raise SequenceError(
-            f"{path}: line {number} has no strand '+' or '-' (column 6), and other "
+            f"{source}: line {number} has no strand '+' or '-' (column 6), and other "
             "lines have; give each site its strand, or none"
         )
     summits = bool(rows) and all(

@@ -13,8 +13,6 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
 
-import numpy as np
-
 from causalgia.analysis import Analysis
 from causalgia.checks import as_count, as_span
 from causalgia.design import Copy, Genomic, Intervention, Scramble, Untreated
@@ -108,9 +106,7 @@ def as_span_inside(value: Any, name: str, length: int) -> Span:
     (10, 20)
     """
     try:
-        start, stop = as_span(
-            value.tolist() if isinstance(value, np.ndarray) else value
-        )
+        start, stop = as_span(value)
     except DesignError as error:
         raise type(error)(f"{name}: {error}") from error
     if stop > length:
