@@ -160,8 +160,9 @@ def _given_peaks(
                 "backgrounds",
                 argument="length",
             )
-        given = from_bed(peaks, genome, length=length)
-        listed = read_bed(peaks, length=length, center="middle", stranded=False)
+        listed_peaks: Any = peaks
+        given = from_bed(listed_peaks, genome, length=length)
+        listed = read_bed(listed_peaks, length=length, center="middle", stranded=False)
         spans = [(one.chromosome, *one.interval) for one in listed]
     else:
         given, spans = as_sequences(peaks), []

@@ -227,7 +227,7 @@ def variants(
     {'rs1 alternate': 1.0, 'rs1 reference': -1.0}
     """
     reasons = as_skip(skip, VARIANT_SKIPS, what="variants")
-    chosen = read_variants(vcf, skip=reasons)
+    chosen = read_variants(vcf, skip=skip)
     named = None if motifs is None else named_motifs(motifs)
     if null is not None and not isinstance(null, MatchedVariants):
         null = as_null_model(null)

@@ -807,8 +807,9 @@ def _read_out_sites(
     variants: Sequence[Variant], read_out: ReadOut, *, lenient: bool = False
 ) -> tuple[NDArray[np.int64], Mask]:
     """Return position and strand of each variant's site; -1 for none, if lenient."""
-    columns = list(read_out) if hasattr(read_out, "keys") else []
-    if of_file(read_out) or {"start", "chromstart"} & {str(x).lower() for x in columns}:
+    table: Any = read_out
+    columns = {str(x).lower() for x in table} if hasattr(table, "keys") else set()
+    if of_file(read_out) or columns & {"start", "chromstart"}:
         return _nearest_sites(variants, read_out, lenient=lenient)
     return _of_table(read_out, len(variants))
 

@@ -281,7 +281,7 @@ def variant_tiles(
     (['ref', 'alt'], 4)
     """
     reasons = as_skip(skip, VARIANT_SKIPS, what="variants")
-    chosen = read_variants(variants, skip=reasons)
+    chosen = read_variants(variants, skip=skip)
     _check_options(chosen, insert_length, offsets)
     lowest, highest = min(offsets), max(offsets)
 
