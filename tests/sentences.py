@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -101,12 +102,15 @@ EXPERIMENTS: dict[str, Callable[[], X.Experiment]] = {
     ),
 }
 ORACLE = cg.zoo.oracle("rbfox1_like")
+GC = cg.FunctionPredictor(
+    lambda x: x[:, 1:3].sum(1), track=cg.Track(origin=30), tasks=["GC"], scale="share"
+)
 
 
-def answered(name: str) -> str:
+def answered(name: str, oracle: Any = ORACLE) -> str:
     experiment = EXPERIMENTS[name]()
     answer = experiment.analyze(
-        cg.run(experiment, ORACLE, rng=0, progress=False), rng=0
+        cg.run(experiment, oracle, rng=0, progress=False), rng=0
     )
     return "\n".join([*answer.sentences, *answer.details])
 
@@ -282,6 +286,7 @@ OTHERS: dict[str, Callable[[], str]] = {
 def written() -> Iterator[str]:
     for name in EXPERIMENTS:
         yield said(f"experiments.{name}", lambda name=name: answered(name))
+    yield said("experiments.variants along a track", lambda: answered("variants", GC))
     for name, call in OTHERS.items():
         yield said(name, call)
 

@@ -490,7 +490,7 @@ def test_tracks_with_indels_are_kept_as_they_are(files, genome, tmp_path, keep):
         cg.run(experiment, _letter_track(), **ask | {"keep": "moments"})
 
 
-def test_a_track_is_answered_where_it_changes_most(files, genome):
+def test_a_track_is_answered_where_it_changes_most(files, genome, tmp_path):
     """The largest effect outside the region, in either direction; 0 where nothing
     changes.
     """
@@ -518,6 +518,8 @@ def test_a_track_is_answered_where_it_changes_most(files, genome):
         assert rows["ace"].sel(contrast="deletion", task="a").item() == 0
     answer = variants(chosen, files[1], length=40).analyze(outcomes)
     assert "at 0" in answer.sentences[0]
+    written = cg.experiments.write_variants(answer, tmp_path / "found.vcf").read_text()
+    assert "CG_a_effect=3;CG_a_peak=0;" in written
 
 
 def test_an_indel_over_contexts_moves_no_other_base_of_the_track(files, genome):

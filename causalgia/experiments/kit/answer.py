@@ -353,6 +353,11 @@ def mean_over_models(table: xr.Dataset) -> xr.Dataset:
 
 _INFO_FIELDS: dict[str, tuple[str, Literal["Float", "Integer", "String"], str]] = {
     "effect": ("effect", "Float", "Y(alternate) - Y(reference)"),
+    "peak": (
+        "peak",
+        "Integer",
+        "position of the track where the effect is the largest, in bp",
+    ),
     "p_matched": ("p", "Float", "rank p among matched null variants"),
     "q_matched": (
         "q",
