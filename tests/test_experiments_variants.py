@@ -541,6 +541,19 @@ def test_an_indel_over_contexts_moves_no_other_base_of_the_track(files, genome):
     assert again.named_arms == experiment.named_arms
 
 
+def test_a_deletion_of_a_saturation_moves_no_other_base_of_the_track(genome):
+    sequence = genome["chr1"][:30]
+    experiment = cg.experiments.saturation(sequence, span=(5, 12), deletions=3)
+    outcomes = cg.run(experiment, _letter_track(), rng=0, progress=False)
+    effects = cg.contrast(outcomes)["ice"].squeeze("task", drop=True)
+    names = [x for x in effects["contrast"].values.tolist() if "deleted" in x]
+    assert names
+    for name in names:
+        one = effects.sel(contrast=name).squeeze("unit")
+        assert np.isnan(one).sum() == 3
+        assert (one.fillna(0) == 0).all()
+
+
 def test_alleles_that_read_the_same_are_refused(tmp_path):
     (tmp_path / "g.fa").write_text(">c\n" + "G" * 50 + "A" * 40 + "G" * 50 + "\n")
     slip = [Variant("c", 60, "AA", "A", "slip")]

@@ -19,6 +19,7 @@ from causalgia.notes import Statement
 from causalgia.ropes import RopeLike
 from causalgia.sequences.alphabet import IUPAC, decode
 from causalgia.sequences.fasta import Source, is_path
+from causalgia.sequences.windowed_variants import shared_stretches
 
 if TYPE_CHECKING:
     from causalgia.tell.figures.axes import Axes
@@ -133,7 +134,9 @@ def saturation(
         if whole not in seen:
             seen.add(whole)
             name = f"{i if width == 1 else f'{i}-{i + width - 1}'} deleted"
-            gone = trial.intervention(name, EmbedEach(left, at=i)) - nothing
+            shared = shared_stretches(i, width, 0, null.length, right=False)
+            moved = EmbedEach(left, at=i)
+            gone = trial.intervention(name, moved, aligned=[shared]) - nothing
             trial.row(name, gone, place=i, deleted=width, single=True)
     return trial.experiment(
         n_units=null.available,

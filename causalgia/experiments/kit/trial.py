@@ -26,6 +26,7 @@ from causalgia.experiments.kit.unasked import settings_left_out
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
+from causalgia.types import Stretches
 
 ROPE = "0.1 of largest"
 """Region of the entries whose rows are settings: a tenth of the largest effect of one
@@ -192,11 +193,18 @@ class Trial:
         """Return the weight 1 of the backgrounds as they were drawn."""
         return Weights({UNTREATED: 1.0})
 
-    def intervention(self, name: str, done: Intervention, **factors: Any) -> Weights:
-        """Return the weight 1 of an arm of any intervention."""
+    def intervention(
+        self,
+        name: str,
+        done: Intervention,
+        *,
+        aligned: Sequence[Stretches] = (),
+        **factors: Any,
+    ) -> Weights:
+        """Return the weight 1 of an arm of any intervention; `aligned` as of `Arm`."""
         if name in self._arms and self._arms[name].intervention != done:
             raise DesignError(f"arm {quoted(name)} is given twice")
-        self._arms[name] = Arm(name, done, factors)
+        self._arms[name] = Arm(name, done, factors, aligned)
         return Weights({name: 1.0})
 
     def factorial(self, one: Embed, other: Embed) -> tuple[Weights, ...]:
