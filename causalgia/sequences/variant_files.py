@@ -419,7 +419,8 @@ def is_vcf(path: str | PathLike[str]) -> bool:
     header, names = _header(text, path)
     rows = (row for row in numbered_lines(text) if not row[1].startswith("#"))
     number, line = next(rows, (-1, ""))
-    of_table = number == header or len(_cells(line)) == 1  # or a list of names
+    of_names = not header and len(_cells(line)) == 1
+    of_table = of_names or number == header
     return names[:5] == list(_COLUMNS) and not of_table
 
 
