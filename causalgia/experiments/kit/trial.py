@@ -26,7 +26,6 @@ from causalgia.experiments.kit.unasked import settings_left_out
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
-from causalgia.types import Stretches
 
 ROPE = "0.1 of largest"
 """Region of the entries whose rows are settings: a tenth of the largest effect of one
@@ -198,7 +197,7 @@ class Trial:
         name: str,
         done: Intervention,
         *,
-        aligned: Sequence[Stretches] = (),
+        aligned: Any = (),
         **factors: Any,
     ) -> Weights:
         """Return the weight 1 of an arm of any intervention; `aligned` as of `Arm`."""
