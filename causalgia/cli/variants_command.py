@@ -141,8 +141,9 @@ def variants(
     length
         Bases of a window: the input length of the network.
     null
-        Where null variants lie: genome (the default), variants (their own windows), a
-        FASTA file, or none.
+        Where null variants lie: genome (random loci), variants (their own windows), a
+        FASTA file, or none. Default: genome, and their own windows for tasks in which
+        the references predict otherwise than random loci do.
     match
         What null variants share with the variants they match, separated by commas.
         Default: substitution,context:3,distance,length.
@@ -355,8 +356,8 @@ def _null_model(
 ) -> MatchedVariants:
     from causalgia.design import MatchedVariants
 
-    null = null or "genome"
-    if null not in _NOT_SEQUENCES and not Path(null).is_file():
+    placed = null is None or null in _NOT_SEQUENCES
+    if not placed and not Path(str(null)).is_file():
         words = (*_NOT_SEQUENCES, "none")
         raise DesignError(
             f"--null {null} is neither a file nor one of {comma_list(words)}"
@@ -365,7 +366,7 @@ def _null_model(
         "substitution,context:3,distance,length" if match is None else match
     )
     given = {} if min_nulls is None else {"min_nulls": min_nulls}
-    null = null if null in _NOT_SEQUENCES else str(Path(null).absolute())
+    null = null if placed else str(Path(str(null)).absolute())
     return MatchedVariants(of=null, match=keys, seed=rng or 0, **given)
 
 
@@ -382,15 +383,15 @@ def _answer(
     from causalgia.trial.archive import OtherTrialError
 
     place = folder / STORE
-    stored = {"store": place, "keep": "effects", **settings}
+    stored = {"store": place, **settings}
     try:
-        effects = run(experiment, predictor, rng=0, **stored)
+        outcomes = run(experiment, predictor, rng=0, **stored)
     except OtherTrialError:
         if not force or not place.is_dir():
             raise
         shutil.rmtree(place)
-        effects = run(experiment, predictor, rng=0, **stored)
-    return experiment.analyze(effects, rng=0)
+        outcomes = run(experiment, predictor, rng=0, **stored)
+    return experiment.analyze(outcomes, rng=0)
 
 
 def _write_variants(

@@ -19,12 +19,14 @@ from causalgia.design.arms import null_from_dict
 from causalgia.design.null_distributions import Genomic
 from causalgia.design.null_model import Choice, NullModel, reads
 from causalgia.design.null_variant_draws import (
+    IDS_A_ROUND,
     KEYS,
     NullVariants,
     Wanted,
     draw_by_proposals,
     draw_in_finite,
     draw_in_genome,
+    joined,
 )
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences.alphabet import encode, reverse_complement
@@ -49,17 +51,19 @@ class MatchedVariants(Choice):
     chosen keys.
 
     Use it to test whether a variant's effect is large:
-    ``cg.experiments.variants(vcf, fasta, length=...,
-    null=cg.MatchedVariants(of="genome"))``. A variant's effect in its own sequence is
-    exact for a predictor; its null distribution is that of variants exchangeable with
-    it.
+    ``cg.experiments.variants(vcf, fasta, length=..., null=cg.MatchedVariants())``. A
+    variant's effect in its own sequence is exact for a predictor; its null distribution
+    is that of variants exchangeable with it.
 
     Parameters
     ----------
     of
         The population of sequences that null variants lie in: ``"genome"``, random loci
-        of the genome of the variants; ``"variants"``, the windows of the variants
-        themselves, at other positions; sequences (a FASTA file of records of one
+        of the genome of the variants; ``"variants"``, random positions of the variants'
+        own windows, each in the middle of a window of its own (with a read-out, in the
+        variant's window); None, both are drawn, and for each task those at random loci
+        are used unless half of the variants' references predict more, or less, than the
+        central 90 % of theirs; sequences (a FASTA file of records of one
         length, strings, tokens, `causalgia.sequences.from_bed` for other loci), at
         least as long as the windows, of which the middle is used; or a null model such
         as ``cg.DinucleotideShuffle(of=...)``, a sequence for each.
@@ -73,7 +77,12 @@ class MatchedVariants(Choice):
           of the window, the read-out (0, 1, 2 to 3, 4 to 7, ... bases);
         - ``"length"``: how many bases are removed and added. Null variants have the
           length of theirs in any case; without this key they serve variants of other
-          lengths as well.
+          lengths as well;
+        - ``"reference"``: what the predictor answers to the reference window. Within
+          each stratum null variants are ordered by it, for each task, and cut into as
+          many groups as have `min_nulls`; a variant is ranked in the group that has its
+          prediction. Of random loci few may be as active as the variants: then many
+          null variants, few of the other keys and a `min_nulls` of 100 are needed.
     min_nulls
         Null variants that a stratum needs. Where there are fewer, strata are pooled:
         context is dropped first, then the substitution, then the distance; the length
@@ -87,6 +96,15 @@ class MatchedVariants(Choice):
     DesignError
         If `of` is no population, a key is unknown or given twice, or `min_nulls` or
         `seed` is no whole number.
+
+    Notes
+    -----
+    Where effects grow with what a window predicts, as on a scale of counts, idle
+    variants of active windows have larger effects than null variants at silent loci.
+    Null variants of the same windows, or matched by the reference's prediction, have
+    not; but they hit true sites as often as a random position there does, so ranks
+    among them are conservative: a variant that breaks one of many sites of its window
+    is not larger than they are.
 
     References
     ----------
@@ -104,14 +122,14 @@ class MatchedVariants(Choice):
     'variants with the same substitution and length in uniform random sequences of 200 bp'
     """
 
-    of: Population
+    of: Population | None = None
     match: Sequence[str] = MATCH
     min_nulls: int = 2_000
     seed: int = 0
     kind: ClassVar[str] = "matched_variants"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.of, NullModel) and not (
+        if not (self.of is None or isinstance(self.of, NullModel)) and not (
             isinstance(self.of, str) and self.of in ("genome", "variants")
         ):
             try:
@@ -145,6 +163,11 @@ class MatchedVariants(Choice):
             if any(one.partition(":")[0] == key for one in self.match)
         )
 
+    @property
+    def by_reference(self) -> bool:
+        """Whether null variants are matched by the prediction of their reference."""
+        return "reference" in self.match
+
     def describe(self, dropped: Collection[str] = ()) -> str:
         """Return the null model as text, for reports.
 
@@ -160,30 +183,37 @@ class MatchedVariants(Choice):
             if key not in dropped
         ]
         words = sorted(words, key=lambda x: x != "substitution")
+        words += ["prediction of the reference"] * self.by_reference
         alike = in_list(words)
         place = {
             "genome": "at random loci of the genome",
-            "variants": "elsewhere in the variants' own windows",
+            "variants": "in the variants' own windows",
+            None: "at random loci of the genome, or in the variants' own windows where "
+            "those predict otherwise",
         }
         where = (
-            place[self.of] if isinstance(self.of, str) else f"in {self.of.describe()}"  # type: ignore[union-attr]
+            place[self.of]
+            if self.of is None or isinstance(self.of, str)
+            else f"in {self.of.describe()}"  # type: ignore[union-attr]
         )
         return (
             f"variants with the same {alike} {where}" if words else f"variants {where}"
         )
 
     def to_dict(self) -> dict[str, Any]:
-        of = self.of if isinstance(self.of, str) else self.of.to_dict()  # type: ignore[union-attr]
+        of: Any = self.of
+        of = of.to_dict() if isinstance(of, NullModel) else of
         return {
             "kind": self.kind,
-            "of": of,
+            **({} if of is None else {"of": of}),
             "match": list(self.match),
             "min_nulls": self.min_nulls,
             "seed": self.seed,
         }
 
     def identity(self) -> dict[str, Any]:
-        of = self.of if isinstance(self.of, str) else self.of.identity()  # type: ignore[union-attr]
+        of: Any = self.of
+        of = of.identity() if isinstance(of, NullModel) else of
         # "least" is the key of `min_nulls` in the fingerprints of stored results
         return {
             "kind": self.kind,
@@ -194,13 +224,13 @@ class MatchedVariants(Choice):
         }
 
     def __repr__(self) -> str:
-        given = {"match": MATCH, "min_nulls": 2_000, "seed": 0}
-        more = "".join(
-            f", {name}={getattr(self, name)!r}"
+        given = {"of": None, "match": MATCH, "min_nulls": 2_000, "seed": 0}
+        more = ", ".join(
+            f"{name}={getattr(self, name)!r}"
             for name, x in given.items()
             if getattr(self, name) != x
         )
-        return f"MatchedVariants(of={self.of!r}{more})"
+        return f"MatchedVariants({more})"
 
     def keys_of(
         self, windows: VariantWindows
@@ -242,7 +272,12 @@ class MatchedVariants(Choice):
         return np.array(coded, np.int64).T, names
 
     def draw(
-        self, windows: VariantWindows, *, n_null: int, genome: str | PathLike[str]
+        self,
+        windows: VariantWindows,
+        *,
+        n_null: int,
+        genome: str | PathLike[str],
+        read_out: bool = False,
     ) -> NullVariants:
         """Draw null variants for the variants of these windows.
 
@@ -257,9 +292,12 @@ class MatchedVariants(Choice):
             The variants, with their windows.
         n_null
             How many: one in each sequence, or up to ten where there are 1,000 sequences
-            or more.
+            or more. Of two populations so many of each, first those at random loci.
         genome
             The FASTA or .2bit file of the variants, for ``of="genome"`` and ``of="variants"``.
+        read_out
+            Whether each window has a site in its middle, which null variants of
+            ``of="variants"`` share.
 
         Raises
         ------
@@ -279,10 +317,15 @@ class MatchedVariants(Choice):
             )
         matched = _variants_to_match(changes, n_null, key)
         wanted = Wanted(changes, matched, self.matched, length, windows.align, key)
-        if self.of == "genome":
-            return draw_in_genome(wanted, genome)
-        if self.of == "variants":
-            return self._draw_beside(wanted, windows, genome)
+        if isinstance(self.of, str) or self.of is None:
+            drawn = []
+            if self.of != "variants":
+                drawn.append(draw_in_genome(wanted, genome))
+            if self.of != "genome":
+                own = wanted.in_windows(windows.reference, read_out=read_out)
+                beside = _draw_at_sites if read_out else _draw_beside
+                drawn.append(beside(own, windows, genome))
+            return joined(drawn)
         of: Any = self.of
         if of.length < (needed := length + 2 * wanted.beyond):
             raise DesignError(
@@ -303,45 +346,46 @@ class MatchedVariants(Choice):
             wanted,
             of.length,
             lambda ids: of.draw(ids, key=units, n_units=n_null),
-            of.describe(),
+            [of.describe()] * n_null,
         )
 
-    def _draw_beside(
-        self, wanted: Wanted, windows: VariantWindows, genome: str | PathLike[str]
-    ) -> NullVariants:
-        """Draw null variants in the windows of the variants, at other places than
-        theirs.
-        """
-        length, beyond = wanted.length, wanted.beyond
-        _, first, of = np.unique(
-            windows.reference, axis=0, return_index=True, return_inverse=True
-        )
-        order = np.argsort(first)
-        row_of = np.argsort(order)[of.ravel()]
-        chosen = first[order].tolist()
-        wide = np.zeros((len(chosen), length + 2 * beyond), np.uint8)
-        with Genome(genome) as records:
-            for row, i in enumerate(chosen):
-                variant = windows.variants[i]
-                start = int(windows.first[i]) - beyond
-                place = (
-                    f"variant {quoted(variant.name)}, for null variants in its window"
-                )
-                letters = records.letters(
-                    variant.chromosome, start, start + wide.shape[1], place=place
-                )
-                wide[row] = encode(
-                    [letters.decode("latin-1").upper()], names=[variant.name]
-                )[0]
-        minus = windows.on_minus[chosen]
-        wide[minus] = reverse_complement(wide[minus])
-        return draw_in_finite(
-            wanted,
-            wide,
-            [windows.variants[i].name for i in chosen],
-            per_sequence=_in_a_sequence(len(wanted.matched), len(chosen)),
-            taken=(row_of, np.array([change.at for change in wanted.changes])),
-        )
+
+def _draw_beside(
+    wanted: Wanted, windows: VariantWindows, genome: str | PathLike[str]
+) -> NullVariants:
+    """Draw null variants at random positions of the variants' windows, each with a
+    window around it.
+    """
+    spans = [
+        (x.chromosome, first)
+        for x, first in zip(windows.variants, windows.first.tolist(), strict=True)
+    ]
+    return draw_in_genome(wanted, genome, near=spans)
+
+
+def _draw_at_sites(
+    wanted: Wanted, windows: VariantWindows, genome: str | PathLike[str]
+) -> NullVariants:
+    """Draw null variants in the variants' windows as they stand, around their sites."""
+    length, beyond = wanted.length, wanted.beyond
+    wide = np.zeros((len(windows), length + 2 * beyond), np.uint8)
+    with Genome(genome) as records:
+        for row, variant in enumerate(windows.variants):
+            start = int(windows.first[row]) - beyond
+            place = f"variant {quoted(variant.name)}, for null variants in its window"
+            letters = records.letters(
+                variant.chromosome, start, start + wide.shape[1], place=place
+            )
+            text = letters.decode("latin-1").upper()
+            wide[row] = encode([text], names=[variant.name])[0]
+    minus = windows.on_minus
+    wide[minus] = reverse_complement(wide[minus])
+    return draw_by_proposals(
+        wanted,
+        wide.shape[1],
+        lambda ids: wide[wanted.matched[ids % np.uint64(IDS_A_ROUND)]],
+        [windows.variants[i].name for i in wanted.matched],
+    )
 
 
 def _as_keys(match: Any) -> tuple[str, ...]:
@@ -355,14 +399,14 @@ def _as_keys(match: Any) -> tuple[str, ...]:
     kinds = []
     for one in given:
         kind, _, size = one.partition(":") if isinstance(one, str) else ("", "", "")
-        known = kind in KEYS and (
+        known = kind in (*KEYS, "reference") and (
             not size if kind != "context" else size.isdecimal() and int(size) % 2 == 1
         )
         if not known:
             raise DesignError(
                 f"match: {quoted(one)} is not one of 'substitution', 'context:3' (an "
                 "odd number of bases, the changed one in their middle), 'distance', "
-                "'length'"
+                "'length', 'reference'"
             )
         kinds.append(kind)
     if len(set(kinds)) < len(kinds) or (not given and match is not given):
@@ -417,19 +461,13 @@ def _variants_to_match(
 @reads(MatchedVariants)
 def _matched_variants_from(plain: Any) -> MatchedVariants:
     known = ("kind", "of", "match", "min_nulls", "seed")
-    if (
-        not isinstance(plain, Mapping)
-        or "of" not in plain
-        or any(key not in known for key in plain)
-    ):
+    if not isinstance(plain, Mapping) or any(key not in known for key in plain):
         raise DesignError(
             f"matched variants are a table with {', '.join(known)}, not {quoted(plain)}"
         )
-    of = (
-        null_from_dict(plain["of"])
-        if isinstance(plain["of"], Mapping) and "kind" in plain["of"]
-        else plain["of"]
-    )
+    of = plain.get("of")
+    if isinstance(of, Mapping) and "kind" in of:
+        of = null_from_dict(of)
     return MatchedVariants(
         **{**{key: x for key, x in plain.items() if key != "kind"}, "of": of}
     )

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.choices import BASES, Align
+from causalgia.choices import BASES, LEAST_MATCHED_NULLS, Align
 from causalgia.errors import DesignError
 from causalgia.sequences.alphabet import BASE_LETTERS, encode, reverse_complement
 from causalgia.sequences.genome import Genome
@@ -33,7 +33,7 @@ KEYS = ("context", "substitution", "distance", "length")
 dropped.
 """
 _PROPOSALS_A_KEY = 1_024  # proposals of a null variant before a key is dropped
-_IDS_A_ROUND = 1 << 32  # ids of the sequences of each round
+IDS_A_ROUND = 1 << 32  # ids of the sequences of each round
 _WILD = "N"  # stands for every base in a pattern
 
 
@@ -80,6 +80,9 @@ class Wanted:
         Windows, and the side of an indel that keeps its place.
     key
         Key of the random streams.
+    given_up
+        (M,) how many keys each null variant gives up before it is looked for; None: no
+        key.
     """
 
     changes: Sequence[Change]
@@ -88,6 +91,7 @@ class Wanted:
     length: int
     align: Align
     key: int
+    given_up: NDArray[np.int64] | None = None
 
     @property
     def beyond(self) -> int:
@@ -99,6 +103,34 @@ class Wanted:
         droppable = [key for key in self.keys if key != "length"]
         for n_dropped in range(len(droppable) + 1):
             yield n_dropped, self.keys[n_dropped:]
+
+    def sought(self, missing: NDArray[np.int64], n_dropped: int) -> NDArray[np.int64]:
+        """Return those of the missing null variants that are looked for with so many
+        keys dropped.
+        """
+        if self.given_up is None:
+            return missing
+        return missing[self.given_up[missing] <= n_dropped]
+
+    def in_windows(self, reference: Tokens, *, read_out: bool) -> Wanted:
+        """Return the same, looked for in the variants' own windows, (V, length) tokens:
+        context, then substitution are given up where fewer than 20 places match.
+
+        A variant is one of the places of its window: among n of them its rank is 1 / n
+        at best, so one real variant of K reaches q <= .05 only if there are 20. Without
+        a read-out every place has the variant's distance, in a window around it.
+        """
+        own = replace(self, matched=np.arange(len(self.changes)))
+        found = np.zeros(len(self.changes), np.int64)
+        for n_dropped, key in enumerate(self.keys):
+            keys = [x for x in self.keys[n_dropped:] if read_out or x != "distance"]
+            if key not in ("context", "substitution"):
+                break
+            for change, rows in own.groups(np.flatnonzero(found == n_dropped)):
+                fits, _ = _fitting(own, reference[rows], 0, change, tuple(keys))
+                n = fits.any(axis=1).sum(axis=1)
+                found[rows] += n <= LEAST_MATCHED_NULLS
+        return replace(self, given_up=found[self.matched])
 
     def groups(
         self, of: NDArray[np.int64]
@@ -161,7 +193,6 @@ def draw_in_finite(
     names: Sequence[str],
     *,
     per_sequence: int,
-    taken: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> NullVariants:
     """Draw null variants in given sequences, at most `per_sequence` in each, and never
     two at one place.
@@ -174,15 +205,11 @@ def draw_in_finite(
         (n, width) tokens of the sequences, whose middle is the window, and their names.
     per_sequence
         Null variants of one sequence at most.
-    taken
-        Sequences and places in their windows, which are not drawn.
     """
     n, offset = len(wanted.matched), (wide.shape[1] - wanted.length) // 2
     found, row = _nothing(n), np.full(n, -1)
     room = np.full(len(wide), per_sequence)
     free = np.ones((len(wide), wanted.length), bool)
-    if taken is not None:
-        free[taken] = False
     for n_dropped, keys in wanted.levels():
         for number in range(per_sequence):  # a sequence once in each turn
             idle = np.flatnonzero(room == per_sequence - number)
@@ -215,7 +242,7 @@ def draw_by_proposals(
     wanted: Wanted,
     width: int,
     propose: Callable[[NDArray[np.uint64]], Tokens],
-    name: str,
+    names: Sequence[str],
 ) -> NullVariants:
     """Draw each null variant in a sequence of its own: sequences are proposed until one
     has a place that matches.
@@ -228,18 +255,18 @@ def draw_by_proposals(
         Bases of a proposed sequence, whose middle is the window.
     propose
         Function from ids to sequences, (n, width) tokens.
-    name
-        Name of the source.
+    names
+        (M,) name of the source of each null variant.
     """
     n, offset = len(wanted.matched), (width - wanted.length) // 2
     found, wide = _nothing(n), np.zeros((n, width), np.uint8)
     for n_dropped, keys in wanted.levels():
         for number in range(_PROPOSALS_A_KEY):
-            missing = found.missing
+            missing = wanted.sought(found.missing, n_dropped)
             if not len(missing):
                 break
             ids = missing.astype(np.uint64) + np.uint64(
-                (n_dropped * _PROPOSALS_A_KEY + number) * _IDS_A_ROUND
+                (n_dropped * _PROPOSALS_A_KEY + number) * IDS_A_ROUND
             )
             proposed = propose(ids)
             u = _uniforms(derive(wanted.key, "place"), ids, 1)[:, 0]
@@ -254,12 +281,27 @@ def draw_by_proposals(
                 found.at[some] = np.asarray(places)[place]
                 found.minus[some], found.n_dropped[some] = minus, n_dropped
                 wide[some] = proposed[rows[able]]
-    return _with_windows(wanted, wide, offset, found, [name] * n)
+    return _with_windows(wanted, wide, offset, found, names)
 
 
-def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
+def draw_in_genome(
+    wanted: Wanted,
+    fasta: str | PathLike[str],
+    *,
+    near: Sequence[tuple[str, int]] | None = None,
+) -> NullVariants:
     """Draw each null variant at a random locus of a genome, its window around it as
     that of its variant is.
+
+    Parameters
+    ----------
+    wanted, fasta
+        What is drawn, and the genome.
+    near
+        Chromosome and first position of each given variant's window, where its null
+        variants lie: at any position, that of the variant too, and two may lie at one.
+        So variant and null variants are draws from one population, however few places
+        match. None: anywhere.
     """
     n, beyond = len(wanted.matched), wanted.beyond
     found = _nothing(n)
@@ -272,23 +314,28 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
         for n_dropped, keys in wanted.levels():
             patterns: dict[int, tuple[str, str]] = {}
             for number in range(_PROPOSALS_A_KEY):
-                missing = found.missing
+                missing = wanted.sought(found.missing, n_dropped)
                 if not len(missing):
                     break
                 ids = missing.astype(np.uint64) + np.uint64(
-                    (n_dropped * _PROPOSALS_A_KEY + number) * _IDS_A_ROUND
+                    (n_dropped * _PROPOSALS_A_KEY + number) * IDS_A_ROUND
                 )
-                places = (
-                    _uniforms(derive(wanted.key, "locus"), ids, 1)[:, 0] * ends[-1]
-                ).astype(np.int64)
+                u = _uniforms(derive(wanted.key, "locus"), ids, 1)[:, 0]
+                span = ends[-1] if near is None else wanted.length
+                places = (u * span).astype(np.int64)
                 of = np.searchsorted(ends, places, side="right")
                 for i, c, place in zip(
                     missing.tolist(), of.tolist(), places.tolist(), strict=True
                 ):
                     change = wanted.changes[which := int(wanted.matched[i])]
-                    position = place - (int(ends[c - 1]) if c else 0)
+                    if near is None:
+                        chromosome = chromosomes[c]
+                        position = place - (int(ends[c - 1]) if c else 0)
+                    else:
+                        chromosome, position = near[which]
+                        position += place
                     first = position - change.at - beyond
-                    if first < 0 or first + wide.shape[1] > lengths[chromosomes[c]]:
+                    if first < 0 or first + wide.shape[1] > lengths[chromosome]:
                         continue
                     if (both := patterns.get(which)) is None:
                         both = patterns[which] = (
@@ -297,16 +344,16 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
                         )
                     flank = (len(both[0]) - len(change.removed)) // 2
                     stop = position + len(change.removed) + flank
-                    if position < flank or stop > lengths[chromosomes[c]]:
+                    if position < flank or stop > lengths[chromosome]:
                         continue
                     there = genome.letters(
-                        chromosomes[c], position - flank, stop, place="a null variant"
+                        chromosome, position - flank, stop, place="a null variant"
                     )
                     minus = _strand_of(there.decode("latin-1").upper(), both)
                     if minus is None:
                         continue
                     letters = genome.letters(
-                        chromosomes[c],
+                        chromosome,
                         first,
                         first + wide.shape[1],
                         place="a null variant",
@@ -319,7 +366,7 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
                             minus,
                             n_dropped,
                         )
-                        source[i] = f"{chromosomes[c]}:{position + 1}"
+                        source[i] = f"{chromosome}:{position + 1}"
     rows = np.flatnonzero(found.at >= 0)
     if len(rows):
         wide[rows] = encode([texts[i] for i in rows])
@@ -468,4 +515,24 @@ def _with_windows(
         tuple(source),
         found.n_dropped,
         tuple(aligned),
+    )
+
+
+def joined(drawn: Sequence[NullVariants]) -> NullVariants:
+    """Return the null variants of several populations, one population after the
+    other.
+    """
+    if len(drawn) == 1:
+        return drawn[0]
+    columns = zip(*drawn, strict=True)
+    reference, alternate, matched, source, n_dropped, aligned = (
+        list(x) for x in columns
+    )
+    return NullVariants(
+        np.concatenate(reference),
+        np.concatenate(alternate),
+        np.concatenate(matched),
+        tuple(name for names in source for name in names),
+        np.concatenate(n_dropped),
+        tuple(shared for each in aligned for shared in each),
     )

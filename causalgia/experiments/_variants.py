@@ -282,15 +282,19 @@ def variants(
     ranks: dict[str, Any] = {}
     if null is not None:
         n_null = _N_NULL if n_null is None else n_null
-        drawn = null.draw(windows, n_null=n_null, genome=fasta)
+        drawn = null.draw(
+            windows, n_null=n_null, genome=fasta, read_out=read_out is not None
+        )
         keys, of = null.keys_of(windows)
-        strata = match_strata(keys, of, drawn.matched, least=null.min_nulls)
+        # of two populations the null variants are drawn for the same variants
+        matched = drawn.matched[:n_null]
+        strata = match_strata(keys, of, matched, least=null.min_nulls)
         dropped = [", ".join(strata.dropped[i]) for i in strata.of_effect]
         columns["dropped_keys"] = dropped
         reference = np.concatenate([reference, drawn.reference])
         alternate = np.concatenate([alternate, drawn.alternate])
         aligned += drawn.aligned
-        names += tuple(f"null variant {i + 1}" for i in range(n_null))
+        names += tuple(f"null variant {i + 1}" for i in range(len(drawn.matched)))
         parents += [f"of null variants: {source}" for source in drawn.source]
         n_given_up = int((drawn.n_dropped > 0).sum())
         ranks = {"matched": null, "strata": strata, "n_given_up": n_given_up}

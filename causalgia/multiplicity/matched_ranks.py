@@ -24,6 +24,8 @@ is used.
 """
 FARTHEST = 100
 """How far below 1 / (m + 1) a tail is extrapolated: by this factor."""
+CENTRAL, LEAST_COMPARED = (0.05, 0.5, 0.95), 3
+"""Shares of nulls that are compared with the median effect, of at least so many."""
 _FEWEST_EXCEEDANCES, _MOST_EXCEEDANCES = 100, 250
 _SHAPES = np.linspace(0.0, 2.0, 41)[:, None]
 # of the median exceedance / log 2, the scale of an exponential law
@@ -142,6 +144,80 @@ def match_strata(
     )
 
 
+def divide_strata(strata: Strata, own: Array, nulls: Array, *, least: int) -> Strata:
+    """Divide strata by a number that each effect and each null has, such as what its
+    reference predicts.
+
+    The nulls of a stratum are cut in their order into groups of equal size, as many as
+    have `least` nulls; an effect belongs to the group that has its number. Groups
+    depend on these numbers and not on effects.
+
+    Parameters
+    ----------
+    strata
+        K effects and M nulls.
+    own, nulls
+        (K,) and (M,) their numbers.
+    least
+        Nulls that a group needs.
+
+    Examples
+    --------
+    >>> one = Strata(np.zeros(2, np.int64), (np.arange(100),), ((),))
+    >>> found = divide_strata(one, np.array([7.0, 500.0]), np.arange(100.0), least=40)
+    >>> found.of_effect, [len(x) for x in found.nulls]
+    (array([0, 1]), [50, 50])
+    """
+    of_effect = np.empty_like(strata.of_effect)
+    members, dropped = list[npt.NDArray[np.int64]](), list[tuple[str, ...]]()
+    for number, mine in enumerate(strata.nulls):
+        ordered, n = np.sort(nulls[mine]), len(mine)
+        size, edges, at = n // max(n // least, 1), [-np.inf], 0
+        while at + size < n:  # equal numbers stay together
+            at = int(np.searchsorted(ordered, ordered[at + size - 1], side="right"))
+            if n - at < least:
+                break
+            edges.append(ordered[at])
+        of_null = np.searchsorted(edges, nulls[mine], side="right") - 1
+        here = strata.of_effect == number
+        group = np.searchsorted(edges, own[here], side="right") - 1
+        of_effect[here] = group + len(members)
+        members += [mine[of_null == j] for j in range(len(edges))]
+        dropped += [strata.dropped[number]] * len(edges)
+    return Strata(of_effect, tuple(members), tuple(dropped))
+
+
+def unlike_medians(
+    strata: Strata, own: Array, nulls: Array
+) -> tuple[float, float, float, float] | None:
+    """Return the median of the effects' numbers, that of the nulls', and the ends of
+    the nulls' central 90 %, if the first lies outside of these; None if it does not.
+
+    Each effect counts the nulls of its stratum alike. Of three or more exchangeable
+    effects the median lies outside with a probability of .015 or less; fewer are not
+    compared.
+
+    Examples
+    --------
+    >>> one = Strata(np.zeros(3, np.int64), (np.arange(100),), ((),))
+    >>> unlike_medians(one, np.array([0.0, 120.0, 140.0]), np.arange(100.0))
+    (120.0, 49.0, 4.0, 94.0)
+    """
+    if len(own) < LEAST_COMPARED:
+        return None
+    share = np.bincount(strata.of_effect, minlength=len(strata.nulls))
+    values = np.concatenate([nulls[mine] for mine in strata.nulls])
+    weights = np.repeat(
+        share / [len(mine) for mine in strata.nulls], list(map(len, strata.nulls))
+    )
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weights[order]) / weights.sum()
+    at = np.searchsorted(below, np.array(CENTRAL) - 1e-9)
+    low, middle, high = values[order][at].tolist()
+    median = float(np.median(own))
+    return (median, middle, low, high) if median < low or median > high else None
+
+
 class MatchedRanks(NamedTuple):
     """Ranks of K effects among their nulls, each of shape (K, ...).
 
@@ -227,11 +303,19 @@ def rank_among_matched(
         if at := int(round(alpha * (m + 1), 9)):
             limit[mine] = size[m - at]
         n[mine] = m
-    families = p.T if by_column else p.ravel()[None]
-    q = np.array([stepwise(one, "bh") for one in families])
-    q = q.T if by_column else q.reshape(p.shape)
+    q = adjusted_ranks(p, by_column=by_column)
     shaped = [values.reshape(of.shape) for values in (p, q, limit)]
     return MatchedRanks(shaped[0], shaped[1], n.reshape(of.shape), shaped[2])
+
+
+def adjusted_ranks(p: Array, *, by_column: bool) -> Array:
+    """Return Benjamini-Hochberg's adjusted p of p, (K, ...), over all effects or over
+    those of each column.
+    """
+    flat = p.reshape(len(p), -1)
+    families = flat.T if by_column else flat.ravel()[None]
+    q = np.array([stepwise(one, "bh") for one in families])
+    return (q.T if by_column else q).reshape(p.shape)
 
 
 def _sizes(values: Array, alternative: Alternative) -> Array:

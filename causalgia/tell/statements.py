@@ -36,7 +36,11 @@ from causalgia.tell.site_answers import (
 )
 from causalgia.tell.small_answers import moderation_sentence
 from causalgia.tell.table_formats import format_se
-from causalgia.tell.variant_sentences import counted_variants, unlike_nulls_sentence
+from causalgia.tell.variant_sentences import (
+    counted_variants,
+    unlike_loci_sentence,
+    unlike_nulls_sentence,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -253,6 +257,7 @@ CLAUSES: dict[str, Callable[..., str]] = {
     "sites left out": lambda n, of, label: (
         f"{n:,} of {of:,} sites are left out: no fill of theirs is free of {label}"
     ),
+    "unlike loci": unlike_loci_sentence,
     "unlike nulls": unlike_nulls_sentence,
     "variants": _variants,
 }

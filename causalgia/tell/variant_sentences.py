@@ -77,7 +77,27 @@ def unlike_nulls_sentence(own: float, middle: float, low: float, high: float) ->
     the references of these variants predict a median of 57.1, those of the null ...
     """
     return (
-        f"the references of these variants predict a median of {own:.3g}, those of the "
-        f"null variants {middle:.3g} (90 % of them {low:.3g} to {high:.3g}): ranks among "
-        "nulls in unlike places may be those of the place, not of the allele"
+        f"{_medians(own, 'the null variants', middle, low, high)}: ranks among nulls in "
+        "unlike places may be those of the place, not of the allele"
+    )
+
+
+def unlike_loci_sentence(own: float, middle: float, low: float, high: float) -> str:
+    """Return that null variants lie in the variants' own windows, and why.
+
+    Examples
+    --------
+    >>> print(unlike_loci_sentence(57.1, 0.98, 0.61, 2.0))
+    the references of these variants predict a median of 57.1, those of random loci ...
+    """
+    return (
+        f"{_medians(own, 'random loci', middle, low, high)}: null variants lie in the "
+        "variants' own windows"
+    )
+
+
+def _medians(own: float, others: str, middle: float, low: float, high: float) -> str:
+    return (
+        f"the references of these variants predict a median of {own:.3g}, those of "
+        f"{others} {middle:.3g} (90 % of them {low:.3g} to {high:.3g})"
     )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,9 +27,12 @@ from causalgia.experiments.kit.unasked import null_variant_notes
 from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.multiplicity.matched_ranks import (
     Strata,
+    adjusted_ranks,
+    divide_strata,
     extrapolate_ranks,
     local_fdr,
     rank_among_matched,
+    unlike_medians,
 )
 from causalgia.notes import Statement
 from causalgia.ropes import Rope
@@ -48,7 +51,6 @@ OVER_CONTEXTS = (
     "over contexts: the mean of Y(alternate) - Y(reference) over backgrounds, with its "
     "standard error"
 )
-_CENTRAL, _LEAST_COMPARED = (0.05, 0.5, 0.95), 3
 _ONE_CONTEXT = "no interval: one context"
 _OF_OTHERS = ("notes", "cluster", "control_sd_of", "assignment")
 _COLUMNS = (
@@ -56,6 +58,24 @@ _COLUMNS = (
     *("p_matched", "q_matched", "n_matched", "rope_lower", "rope_upper"),
     *("lfdr_matched", "tail_p", "tail_by", "peak"),
 )
+
+
+class _Nulls(NamedTuple):
+    """Null variants, for each task.
+
+    Attributes
+    ----------
+    effects
+        (M, task, ...) effects.
+    strata
+        The `Strata` of each task.
+    states
+        What is said first: that references predict otherwise.
+    """
+
+    effects: Array
+    strata: list[Strata]
+    states: list[Statement]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -115,7 +135,8 @@ class VariantTrial(Experiment):
                 m,
                 least,
                 self._alpha,
-                without_site="distance" in self.columns and self.matched.of == "genome",
+                without_site="distance" in self.columns
+                and self.matched.of in ("genome", None),
             )
         )
 
@@ -156,19 +177,22 @@ class VariantTrial(Experiment):
             effects = effects.isel(task=varies | ~varies.any())
         if along:
             effects = self._at_peaks(effects)
-        ice = effects["ice"].compute().reset_coords(drop=True).transpose("unit", ...)
-        estimates = self._exact(ice, effects)
+        ice = effects["ice"].compute().reset_coords(drop=True)
+        ice = ice.transpose("unit", "task", ...)
+        nulls = None if self.matched is None else self._nulls_of(ice, outcomes)
+        estimates = self._exact(ice, effects, nulls)
         decisions = self._decided(estimates, effects)
         found = self.finding_of(decisions)
-        if self.matched is not None:
-            null = ice.isel(unit=slice(len(self.windows), None)).rename(unit="null")
+        if nulls is not None:
+            null = ice.isel(unit=slice(len(nulls.effects))).rename(unit="null")
+            null = null.copy(data=nulls.effects)
             found["null variants"] = null.drop_vars("null").to_dataset(name="effect")
         return Answer(
             question=self.question,
             estimates=estimates,
             decisions=decisions,
             findings=found,
-            states=(*self._unlike_nulls(outcomes), *self.states(decisions)),
+            states=(*(() if nulls is None else nulls.states), *self.states(decisions)),
             figure=self.entry.draw,
         )
 
@@ -199,28 +223,40 @@ class VariantTrial(Experiment):
         there = ice.where(size > 0, ice * 0.0).isel(position=at).drop_vars("position")
         return effects.drop_dims("position").assign(ice=there, peak=peak)
 
-    def _unlike_nulls(self, outcomes: xr.Dataset) -> list[Statement]:
-        """Return for each task whether half of the variants' references predict more, or
-        less, than the central 90 % of those of the null variants.
+    def _nulls_of(self, ice: xr.DataArray, outcomes: xr.Dataset) -> _Nulls:
+        """Return the null variants of each task: the first population of which the
+        references predict as those of the variants do, or the last.
         """
-        if (
-            self.matched is None
-            or "outcome" not in outcomes
-            or len(self.windows) < _LEAST_COMPARED
-        ):
-            return []
-        reference = outcomes["outcome"].sel(arm=REFERENCE)
+        k, tasks = len(self.windows), ice["task"].to_numpy()
+        n = 1 if self.matched.of is not None else 2
+        values = ice.to_numpy()
+        of_null = values[k:].reshape(n, -1, *values.shape[1:])
+        alike: list[Strata] = [self.strata] * len(tasks)
+        if "outcome" not in outcomes:
+            if n > 1 or self.matched.by_reference:
+                raise DataError(
+                    "null variants are chosen by what their references predict, and "
+                    "these are effects alone: run with keep='outcomes', or state of= "
+                    "without match='reference'"
+                )
+            return _Nulls(of_null[0], alike, [])
+        reference = outcomes["outcome"].sel(arm=REFERENCE, task=tasks)
         others = [x for x in reference.dims if x not in ("unit", "task")]
         y = reference.mean(others).transpose("unit", "task").to_numpy()
-        own = np.median(y[: len(self.windows)], axis=0)
-        low, middle, high = np.quantile(y[len(self.windows) :], _CENTRAL, axis=0)
-        return [
-            Statement(
-                (("unlike nulls", own[k], middle[k], low[k], high[k]),), str(task)
-            )
-            for k, task in enumerate(reference["task"].to_numpy())
-            if not low[k] <= own[k] <= high[k]
-        ]
+        own, nulls = y[:k], y[k:].reshape(n, -1, len(tasks))
+        chosen, states = of_null[0].copy(), list[Statement]()
+        for j, task in enumerate(tasks):
+            for population in range(n):
+                pair = own[:, j], nulls[population, :, j]
+                if self.matched.by_reference:
+                    least = self.matched.min_nulls
+                    alike[j] = divide_strata(self.strata, *pair, least=least)
+                chosen[:, j] = of_null[population, :, j]
+                if (apart := unlike_medians(alike[j], *pair)) is None:
+                    break
+                what = "unlike nulls" if population == n - 1 else "unlike loci"
+                states.append(Statement(((what, *apart),), str(task)))
+        return _Nulls(chosen, alike, states)
 
     @property
     def _region(self) -> Rope:
@@ -253,24 +289,26 @@ class VariantTrial(Experiment):
         ]
         return (*counts, *account_of_lines(self.listed))
 
-    def _exact(self, ice: xr.DataArray, effects: xr.Dataset) -> xr.Dataset:
+    def _exact(
+        self, ice: xr.DataArray, effects: xr.Dataset, nulls: _Nulls | None
+    ) -> xr.Dataset:
         """Return each variant's effect and, among null variants, its rank,
         (contrast, task[, model]).
         """
         import xarray as xr
 
         k, dims = len(self.windows), ("contrast", *map(str, ice.dims[1:]))
-        values = ice.to_numpy().astype(np.float64)
+        values = ice.to_numpy()[:k].astype(np.float64)
         floor: Any = 0.0
         if "floor" in effects:
             floor = effects["floor"].transpose(*ice.dims[1:]).to_numpy()
         # differences within the rounding of answers are none
         values = np.where(np.abs(values) <= floor, 0.0, values)
-        columns: dict[str, Any] = {"ace": values[:k], "se": np.zeros(values[:k].shape)}
+        columns: dict[str, Any] = {"ace": values, "se": np.zeros(values.shape)}
         attrs = {name: x for name, x in effects.attrs.items() if name not in _OF_OTHERS}
         attrs |= attributes(estimand=OWN_CONTEXT, target="units")
-        if self.strata is not None:
-            columns |= self._ranks(values[:k], values[k:], self.strata, floor)
+        if nulls is not None:
+            columns |= self._ranks(values, nulls, floor)
             by_task = self.analysis.family == "task"
             of = "the variants of each task" if by_task else "all variants and tasks"
             attrs |= attributes(matched=self.null_variants, family=of)
@@ -286,29 +324,38 @@ class VariantTrial(Experiment):
             attrs |= attributes(estimand=f"{OWN_CONTEXT}, {ALONG_TRACK}")
         return as_result(out.assign_attrs(attrs), "estimates", *self.notes)
 
-    def _ranks(
-        self, values: Array, nulls: Array, strata: Strata, floor: Array
-    ) -> dict[str, Any]:
-        """Return the columns of ranks, each (variant, ...)."""
+    def _ranks(self, values: Array, nulls: _Nulls, floor: Array) -> dict[str, Any]:
+        """Return the columns of ranks, each (variant, task, ...)."""
         alpha, by_task = self._alpha, self.analysis.family == "task"
-        fewest = min(map(len, strata.nulls))
+        fewest = min(len(x) for strata in nulls.strata for x in strata.nulls)
         if alpha * (fewest + 1) < 1 - 1e-9:
             raise EstimateError(
                 f"ci_prob={self.analysis.ci_prob:g}: a stratum has {fewest:,} null "
                 f"variants (n_null=), of which no p is {alpha:g}"
             )
-        all_of = values, nulls, strata
-        found = rank_among_matched(*all_of, floor=floor, alpha=alpha, by_column=by_task)
-        limit = np.where(found.limit <= floor, 0.0, found.limit)
-        columns: dict[str, Any] = {"p_matched": found.p}
-        columns |= {"q_matched": found.q, "n_matched": found.n}
+        sizes = nulls.effects.astype(np.float64)
+        sizes = np.where(np.abs(sizes) <= floor, 0.0, sizes)
+        floors = np.broadcast_to(floor, values.shape[1:])
+        of_task = [
+            ((values[:, j], sizes[:, j], strata), floors[j])
+            for j, strata in enumerate(nulls.strata)
+        ]
+        ranks = [rank_among_matched(*x, floor=y, alpha=alpha) for x, y in of_task]
+        p, n, limit = (
+            np.stack([getattr(x, name) for x in ranks], axis=1)
+            for name in ("p", "n", "limit")
+        )
+        q = adjusted_ranks(p, by_column=by_task)
+        limit = np.where(limit <= floor, 0.0, limit)
+        columns: dict[str, Any] = {"p_matched": p, "q_matched": q, "n_matched": n}
         columns |= {"matched_lower": -limit, "matched_upper": limit}
         if (k := len(values)) >= LEAST_FOR_A_LAW:
-            of_column = np.apply_along_axis(local_fdr, 0, found.p.reshape(k, -1))
-            columns["lfdr_matched"] = of_column.reshape(found.p.shape)
+            of_column = np.apply_along_axis(local_fdr, 0, p.reshape(k, -1))
+            columns["lfdr_matched"] = of_column.reshape(p.shape)
         if self.tail:
-            tail = extrapolate_ranks(*all_of, floor=floor)
-            columns |= {"tail_p": tail.p, "tail_by": tail.by}
+            tails = [extrapolate_ranks(*x, floor=y) for x, y in of_task]
+            columns["tail_p"] = np.stack([x.p for x in tails], axis=1)
+            columns["tail_by"] = np.stack([x.by for x in tails], axis=1)
         return columns
 
     def _stated_region(self, estimates: xr.Dataset, effects: xr.Dataset) -> Region:
