@@ -28,6 +28,7 @@ import xarray as xr
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from shared_folder import IS_NAMED
 from validation import (
+    active_windows,
     arms,
     audits,
     bench,
@@ -79,6 +80,7 @@ ROOMS = {
     "Placebos, matched nulls and searches": (
         placebo,
         matched,
+        active_windows,
         audits,
         motif_matches,
     ),

@@ -101,10 +101,23 @@ class MatchedVariants(Choice):
     -----
     Where effects grow with what a window predicts, as on a scale of counts, idle
     variants of active windows have larger effects than null variants at silent loci.
-    Null variants of the same windows, or matched by the reference's prediction, have
-    not; but they hit true sites as often as a random position there does, so ranks
-    among them are conservative: a variant that breaks one of many sites of its window
-    is not larger than they are.
+    Those of the same windows, or matched by the reference's prediction, do not differ
+    in this; but they hit true sites as often as a random position there does, so that
+    ranks among them are conservative. Measured with 119 idle variants in active windows
+    of three sites (12 % of the positions) and one real one, at q <= .05:
+
+    ==================================  ===============  ==============  =============
+    null variants                       false share      found: larger   found: breaks
+                                        of discoveries   than any site   a site
+    ==================================  ===============  ==============  =============
+    ``of="genome"``                     .99              1.00            1.00
+    ``of="variants"``                   .00              1.00            .00
+    ``of="genome"``, ``"reference"``    .00              1.00
+    None                                .00              1.00
+    ==================================  ===============  ==============  =============
+
+    Of these 8,000 were drawn, and 64,000 to be matched by the reference's prediction,
+    since 4 % of the genome are as active.
 
     References
     ----------

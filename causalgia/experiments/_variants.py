@@ -79,8 +79,10 @@ def variants(
       with overlapping windows are one cluster. One variant gives its number, and no
       interval: it has one context.
     - `causalgia.MatchedVariants`: in its own context, ranked by size among null
-      variants alike in substitution, flanking bases, distance and length. The p-value
-      is ``(1 + #{|null| >= |effect|}) / (m + 1)`` within the stratum.
+      variants alike in substitution, flanking bases, distance and length, and on
+      request in what their reference predicts. The p-value is
+      ``(1 + #{|null| >= |effect|}) / (m + 1)`` within the stratum. Where the references
+      predict otherwise than those of the null variants do, the answer says it first.
     - a null model of sequences: its mean over contexts, both alleles with `flank`
       genomic bases on each side at the center of the same backgrounds, as in a reporter
       assay.
@@ -107,7 +109,8 @@ def variants(
     n_null
         How many are drawn of `null`: matched null variants, by default 10,000 (enough
         if 1 % of the variants may be real; 2,000 if 5 %); contexts, by default 1,000 or
-        all real sequences.
+        all real sequences. Where ``of`` is not stated so many at random loci, and
+        as many in the variants' own windows.
     tail
         Whether p-values below ``1 / (m + 1)`` are extrapolated from the largest null
         effects of the stratum (2,000 or more), as ``tail_p`` beside ``p_matched``: a
@@ -170,6 +173,9 @@ def variants(
     DesignError
         If both alleles give one window and `skip` does not leave that out, alleles do
         not fit the contexts, or a setting is not of this kind of `null`.
+    DataError
+        If null variants are chosen by the references' predictions, and effects alone
+        are analyzed.
     EstimateError
         If a length of indels has fewer than 19 null variants.
 
