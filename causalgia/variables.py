@@ -920,6 +920,12 @@ SCHEMA: tuple[Variable, ...] = (
         required=False,
     ),
     _library(
+        "pool",
+        "i",
+        "pool in which the oligo is ordered, counted from 1, where there are several",
+        required=False,
+    ),
+    _library(
         "draw",
         "i",
         "which draw of its unit: 0 is the one of `causalgia.run`; -1 for no unit",

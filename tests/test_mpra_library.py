@@ -295,23 +295,66 @@ def test_a_library_of_one_sequence_is_without_the_arm_that_makes_a_site():
     dice = np.random.default_rng(0)
     text = decode(dice.integers(0, 4, (1, 60)))[0].replace("GAATTC", "GAATTA")
     text = text[:30] + "GAATTG" + text[36:]
-    arms = {"reference": cg.Untreated()} | {
-        f"{i}{base}": cg.Embed(base, at=i)
-        for i in range(25, 45)
-        for base in "ACGT"
-        if base != text[i]
-    }
-    design = cg.Design(
-        null=cg.Genomic(of=[text]), arms=arms, n_units=1, contrasts="reference"
-    )
+    design = cg.experiments.saturation(text, span=(25, 45))
     with pytest.warns(CausalgiaWarning):
         library = bare(design, avoid="EcoRI")
-    assert library["why_arm"].to_series().to_dict() == {"35C": "site EcoRI"}
-    assert set(library["arm"].values) == set(arms) - {"35C"}
+    assert library["why_arm"].to_series().to_dict() == {"G35C": "site EcoRI"}
+    assert set(library["arm"].values) == set(design.arm_names) - {"G35C"}
     outcomes = cg.mpra.virtual_trial(library, cg.zoo.oracle("additive"))
-    assert cg.contrast(outcomes).sizes["contrast"] == len(arms) - 2
+    asked = set(cg.contrast(outcomes)["contrast"].values)
+    assert asked == set(design.named_contrasts) - {"G35C", "35 changed"}
     with pytest.raises(DesignError):
         bare(design, avoid=text[26:36])
+
+
+@pytest.mark.parametrize(("pools", "bridge"), [(2, None), (3, 5)])
+def test_elements_are_dealt_over_pools_with_a_bridge(tmp_path, pools, bridge):
+    design = pair(46, contrasts="untreated")
+    whole = bare(design, n_scrambles=8)
+    library = bare(design, n_scrambles=8, pools=pools, bridge=bridge)
+    assert library.identical(
+        bare(design, n_scrambles=8, pools=pools, bridge=bridge)
+    )
+    shared = 20 if bridge is None else bridge
+    rows = library[["pool", "element", "arm", "group", "oligo"]].to_dataframe()
+    assert set(rows["oligo"]) == set(whole["oligo"].values)
+    controls = rows[rows["group"] != "test"].groupby("pool")["oligo"].nunique()
+    assert controls.tolist() == [8] * pools
+    test = rows[rows["group"] == "test"]
+    assert (test.groupby(["pool", "element"])["arm"].nunique() == 2).all()
+    pools_of = test.groupby("element")["pool"].nunique()
+    assert pools_of.value_counts().to_dict() == {pools: shared, 1: 46 - shared}
+    sizes = test.groupby("pool")["element"].nunique()
+    assert sizes.max() - sizes.min() <= 1
+
+    written = cg.mpra.write_library(library, tmp_path / "order")
+    assert cg.mpra.read_library(tmp_path / "order").identical(library)
+    for pool in range(1, pools + 1):
+        folder = tmp_path / "order" / f"pool_{pool}"
+        sheet = pd.read_csv(folder / "oligos.csv")
+        assert set(sheet["oligo"]) == set(rows["oligo"][rows["pool"] == pool])
+        own = cg.mpra.read_library(folder)
+        assert cg.mpra.write_library(own, tmp_path / f"{pool}")
+    with pytest.raises(DesignError):
+        cg.mpra.write_library(whole, tmp_path / "order")
+    again = cg.mpra.write_library(whole, tmp_path / "order", overwrite=True)
+    assert {path for path in written if path.exists()} <= set(again)
+
+
+def test_the_bridge_is_what_two_pools_are_compared_by():
+    library = bare(pair(60, contrasts="untreated"), pools=2)
+    effect = dict.fromkeys(library["element"].values.tolist())
+    effect = dict(zip(effect, np.random.default_rng(0).normal(size=60), strict=True))
+    fits = []
+    for pool in (1, 2):
+        own = library.isel(row=library["pool"].values == pool)
+        truth = own[["element", "arm"]].to_dataframe().reset_index(drop=True)
+        truth["log2"] = truth["element"].map(effect) * (truth["arm"] != "untreated")
+        counts = cg.mpra.simulate(truth, n_barcodes=40, n_replicates=3, rng=pool)
+        fits.append(cg.mpra.fit(counts, control="untreated"))
+    found = cg.mpra.concordance(*fits)
+    assert found["n"].item() == 20
+    assert found["pearson"].item() > 0.9
 
 
 def test_an_arm_that_draws_is_drawn_anew_on_given_sequences():

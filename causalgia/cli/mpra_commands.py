@@ -136,7 +136,15 @@ Noise = options_of(
 Verdicts = options_of(Analysis, "error", "ci_prob")
 
 
-def design(spec_file: Path, /, *, out: Path, force: Force = False) -> None:
+def design(
+    spec_file: Path,
+    /,
+    *,
+    out: Path,
+    pools: int | None = None,
+    bridge: int | None = None,
+    force: Force = False,
+) -> None:
     """Make the oligo library of a trial, check it, and write the files for the order
     and for the pipeline.
 
@@ -148,20 +156,28 @@ def design(spec_file: Path, /, *, out: Path, force: Force = False) -> None:
         Trial file with an [mpra] table.
     out
         Output folder; created if missing.
+    pools
+        Pools over which the elements are dealt, each in a folder of its own; default:
+        those of the file.
+    bridge
+        Elements that every pool has, beside the controls; default: a tenth.
     """
     from causalgia import mpra, report
-    from causalgia.mpra.formats.orders import FILES
+    from causalgia.mpra.formats.orders import library_files
     from causalgia.trial_file import read_library_spec
 
     spec = read_library_spec(spec_file)
-    check_free(out, *FILES, force=force)
-    library = mpra.library(spec.design, rng=spec.rng, **spec.options)
+    dealt = {"pools": pools, "bridge": bridge}
+    options = spec.options | {k: n for k, n in dealt.items() if n is not None}
+    names = library_files(out)
+    check_free(out, *names, force=force)
+    library = mpra.library(spec.design, rng=spec.rng, **options)
     library = library.assign_attrs(name=spec.name, analysis=spec.analysis.to_json())
-    with written_whole(out, (*FILES, PAGE)) as new:
+    with written_whole(out, (*names, PAGE)) as new:
         written = mpra.write_library(library, new)
     echo(report(library))
     echo()
-    print_written(out, *(path.name for path in written))
+    print_written(out, *(str(path.relative_to(new)) for path in written))
     echo(
         f"Next: causalgia mpra predict {quote(str(spec_file))} --design "
         f"{quote(str(out))} --out virtual"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from causalgia.attributes import about, has
@@ -423,6 +424,15 @@ def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
         )
     )
     lines = [f"{len(arms):,} oligos of {about(library).oligo_length} nt: {shown}"]
+    if "pool" in library:
+        test = library.isel(row=groups == "test")
+        sizes = np.unique(library["pool"].to_numpy(), return_counts=True)[1]
+        of = pd.crosstab(test["element"].to_numpy(), test["pool"].to_numpy()) > 0
+        shared = int(of.all(axis=1).sum())
+        lines.append(
+            f"{len(sizes)} pools of {in_list([f'{n:,}' for n in sizes])} oligos: "
+            f"{shared:,} of {len(of):,} elements and all controls are in each"
+        )
     if "positive" not in groups:
         lines.append(
             "no positive control: give sequences that are active in your cells, "
@@ -485,9 +495,9 @@ def _plan_lines(library: xr.Dataset) -> list[str]:
         parts.append(f"{replicates} replicates planned, whose power is that of {call}")
     if has(attrs).max_oligos:
         most = int(about(attrs).max_oligos)
-        parts.append(
-            f"{most - library.sizes['row']:,} of the {most:,} oligos allowed are left"
-        )
+        pool = library["pool"] if "pool" in library else np.ones(library.sizes["row"])
+        largest = int(np.unique(pool, return_counts=True)[1].max())
+        parts.append(f"{most - largest:,} of the {most:,} oligos allowed are left")
     if has(attrs).vendor:
         pool = f", a pool of {about(attrs).pool_size:,}" if has(attrs).pool_size else ""
         parts.append(

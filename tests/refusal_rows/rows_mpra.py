@@ -858,6 +858,20 @@ ORDERS = [
         DesignError,
         "max_oligos",
     ),
+    Row("more pools than elements", lambda: order(pools=80), DesignError, "pools"),
+    Row(
+        "a bridge of more elements than there are",
+        lambda: order(pools=2, bridge=90),
+        DesignError,
+        "bridge",
+    ),
+    Row("a bridge of one pool", lambda: order(bridge=2), DesignError, "bridge"),
+    Row(
+        "an order sheet of two pools",
+        lambda: cg.mpra.to_csv(order(pools=2), place("order.csv")),
+        DesignError,
+        "pools",
+    ),
     Row(
         "a positive control of another length",
         lambda: order(positives=["ACGT"]),

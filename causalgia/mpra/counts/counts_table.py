@@ -61,7 +61,7 @@ def library_question(arms: object) -> dict[str, str]:
 
 
 def design_arms(library: xr.Dataset) -> tuple[Arm, ...]:
-    """Return the arms of the design of a library that it has, in its order.
+    """Return the arms of the design of a library, in its order.
 
     Raises
     ------
@@ -79,12 +79,7 @@ def design_arms(library: xr.Dataset) -> tuple[Arm, ...]:
         raise DataError(
             "the library's design names no arms; take the library from cg.mpra.library"
         )
-    dropped = library["dropped_arm"].to_numpy() if "dropped_arm" in library else ()
-    return tuple(
-        Arm.from_dict(name, plain)
-        for name, plain in plain["arms"].items()
-        if name not in dropped
-    )
+    return tuple(Arm.from_dict(name, plain) for name, plain in plain["arms"].items())
 
 
 def check_one_condition(counts: xr.Dataset) -> None:

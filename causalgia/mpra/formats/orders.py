@@ -161,6 +161,11 @@ def _names_and_oligos(
     library: xr.Dataset, path: str | PathLike[str]
 ) -> tuple[list[str], list[str]]:
     validate(library, "library")
+    if "pool" in library and len(set(library["pool"].to_numpy().tolist())) > 1:
+        raise DesignError(
+            f"{path}: the library has several pools, each an order of its own: "
+            "library.isel(row=library['pool'] == 1)"
+        )
     names, oligos = (
         library[column].to_numpy().tolist() for column in ("name", "oligo")
     )
@@ -239,7 +244,8 @@ def write_library(
     barcodes; ``labels.tsv`` is for MPRAsnakeflow's plots;
     ``reporter_sequence_design.tsv.gz`` is IGVF's design; ``arms.tsv`` is the side table
     for `causalgia.mpra.read_counts`. ``library.nc`` is written last: a folder that has
-    it is complete.
+    it is complete. Of several pools each has a folder of its own, ``pool_1``, ..., with
+    all of these, and ``library.nc`` beside them is of all pools.
 
     Parameters
     ----------
@@ -270,23 +276,49 @@ def write_library(
     >>> read_library(folder).identical(two_arms())
     True
     """
-    check_orderable(library, str(folder))
     place = Path(folder)
+    parts = {place: library}
+    if "pool" in library:
+        pool = library["pool"].to_numpy()
+        parts = {
+            place / f"pool_{n}": library.isel(row=pool == n).drop_vars("pool")
+            for n in np.unique(pool).tolist()
+        }
+    for where, part in parts.items():
+        check_orderable(part, str(where))
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        for where in (place, *parts):
+            where.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         raise DesignError(
-            f"{place}: cannot be made a folder ({reason_of(error)}); choose another "
+            f"{where}: cannot be made a folder ({reason_of(error)}); choose another "
             "place"
         ) from error
-    for name in (*_WRITERS, LIBRARY):
-        check_writable(place / name, overwrite=overwrite)
-    (place / LIBRARY).unlink(missing_ok=True)
-    (place / _MAPPING).unlink(missing_ok=True)
-    names = [name for name in _WRITERS if name != _MAPPING or "barcode" in library]
-    written = [_WRITERS[name](library, place / name) for name in names]
+    there = [place / name for name in library_files(place)]
+    for path in there:
+        check_writable(path, overwrite=overwrite)
+    for path in there:
+        path.unlink(missing_ok=True)
+    written = list[Path]()
+    for where, part in parts.items():
+        names = [name for name in _WRITERS if name != _MAPPING or "barcode" in part]
+        written += [_WRITERS[name](part, where / name) for name in names]
+        written.append(_save(part, where))
+    return (*written, *([_save(library, place)] if "pool" in library else []))
+
+
+def library_files(folder: Path) -> list[str]:
+    """Return the names of the files of a library in a folder, also those that are not
+    there, and those of its pools that are.
+    """
+    pools = [path.name for path in sorted(folder.glob("pool_*"))]
+    of_pools = [f"{pool}/{name}" for pool in pools for name in FILES]
+    return [*FILES, *(name for name in of_pools if (folder / name).exists())]
+
+
+def _save(library: xr.Dataset, place: Path) -> Path:
     try:
-        return (*written, store.save(library, place / LIBRARY))
+        return store.save(library, place / LIBRARY)
     except DataError as error:
         raise DesignError(str(error)) from error
 

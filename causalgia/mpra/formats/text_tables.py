@@ -152,7 +152,7 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
 
 
 _OF_CONSTRUCT = ("unit", "element", "arm", "group", "insert")
-_OF_OLIGO = ("name", "oligo", "barcode")
+_OF_OLIGO = ("name", "oligo", "barcode", "pool")
 
 
 def construct_table(library: xr.Dataset, place: str) -> pd.DataFrame:

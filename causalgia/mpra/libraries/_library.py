@@ -7,11 +7,12 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -50,6 +51,7 @@ from causalgia.mpra.libraries.order_plan import (
     OrderNumbers,
     check_barcode_kind,
     check_order_limits,
+    check_pools,
     draw_units,
     fit_insert_length,
     order_numbers,
@@ -64,6 +66,7 @@ from causalgia.mpra.libraries.rules import (
     default_flags,
 )
 from causalgia.sequences.alphabet import decode, reverse_complement_iupac
+from causalgia.sequences.random import random_words
 from causalgia.streams import RNG, Seed, derive
 from causalgia.trial.attributes import store_design
 from causalgia.types import Tokens
@@ -84,6 +87,8 @@ def library(
     n_replicates: int | None = None,
     max_oligos: int | None = None,
     vendor: str | None = None,
+    pools: int = 1,
+    bridge: int | None = None,
     n_redraws: int = 100,
 ) -> xr.Dataset:
     """Make the oligo library of a design.
@@ -137,11 +142,18 @@ def library(
     n_replicates
         Planned replicates, recorded for the report and for `causalgia.mpra.power`.
     max_oligos
-        Largest number of oligos. A larger library is refused, with what would fit; how
-        to shrink it is your choice, since it changes the question.
+        Largest number of oligos of a pool. A larger one is refused, with what would
+        fit; how to shrink it is your choice, since it changes the question.
     vendor
         ``"agilent"``, ``"twist"``, ``"idt"`` or ``"genscript"``: limits of length and
         pool size are checked.
+    pools
+        Pools over which the elements are dealt at random, each with all its arms in
+        one. Every pool has all controls, and the elements of the bridge.
+    bridge
+        Elements that every pool has, from which `causalgia.mpra.concordance` of the
+        fits of two pools says whether they agree. None: a tenth, at least 20, at most
+        half.
     n_redraws
         Draws of a unit or scramble after the first, before giving up.
 
@@ -152,7 +164,8 @@ def library(
         oligo_name, insert, oligo`` and, where synthesized, ``barcode``, all ``(row)``;
         ``draw (row)``: 0 where the background is that of `causalgia.run`;
         ``parent, gc (row)`` of the background, and ``source_name`` of a given sequence
-        (`Genomic`). Units are elements ``u0.3fa2c1``, ``u1.90bd77``, ... (or
+        (`Genomic`); ``pool (row)``, counted from 1, of several pools: what is in each
+        has a row in each. Units are elements ``u0.3fa2c1``, ``u1.90bd77``, ... (or
         ``chr1:100-300.3fa2c1``, by the name of the sequence); after the point comes a
         fingerprint of the unit's inserts, so that units of two libraries cannot be
         confused in an order, counts, a fit or a comparison. The names of controls that
@@ -237,8 +250,9 @@ def library(
         fillable=synthesized and halves is not None,
     )
     check_own_names([*plus.names, *minus.names], design.arm_names, numbers.by_arm)
+    shared = check_pools(design.n_units, pools, bridge)
     pool_size = check_order_limits(
-        numbers,
+        numbers.of_pool(design.n_units, pools, shared),
         oligo_length=int(oligo_length),
         vendor_name=vendor,
         max_oligos=max_oligos,
@@ -269,7 +283,8 @@ def library(
         "vendor": vendor,
         "pool_size": pool_size,
     }
-    attrs = library_attributes(design, of, seed) | {
+    left = _without_arms(design, blocks.dropped_arms.keys())
+    attrs = library_attributes(left, of, seed) | {
         **attributes(oligo_length=int(oligo_length), rules=json.dumps(checker.names)),
         **{name: value for name, value in order.items() if value is not None},
     }
@@ -282,11 +297,48 @@ def library(
     promoter = None if alone is None else alone.construct
     if promoter is not None:
         attrs |= attributes(promoter_junction=promoter.junction)
-    return library_dataset(
+    made = library_dataset(
         DrawnLibrary(
             design, of, promoter, numbers, blocks, listed, tags, broken, checker.names
         ),
         attrs,
+    )
+    made = store_design(made, left)
+    return made if pools == 1 else _over_pools(made, pools, bridge, key=key)
+
+
+def _without_arms(design: Design, dropped: Set[str]) -> Design:
+    """Return a design without these arms, and without the contrasts that need them."""
+    if not dropped:
+        return design
+    asked = (design.named_contrasts or {}).items()
+    kept: dict[str, Any] = {
+        "arms": [arm for arm in design.named_arms if arm.name not in dropped],
+        "contrasts": {k: row for k, row in asked if not dropped & row.keys()} or None,
+    }
+    return Design(**{x.name: getattr(design, x.name) for x in fields(Design)} | kept)
+
+
+def _over_pools(
+    made: xr.Dataset, pools: int, bridge: int | None, *, key: int
+) -> xr.Dataset:
+    """Return a library with a row for each oligo of each pool, over which its elements
+    are dealt.
+    """
+    test = made["group"].to_numpy() == "test"
+    of, names = pd.factorize(made["element"].to_numpy()[test])
+    shared = check_pools(len(names), pools, bridge)
+    words = random_words(
+        derive(key, "pools"), np.arange(len(names), dtype=np.uint64), 1
+    )
+    turn = np.argsort(np.argsort(words[:, 0], kind="stable"), kind="stable")
+    dealt = np.where(turn < shared, 0, 1 + turn % pools)  # 0: in each
+    pool = np.zeros(len(test), np.int64)
+    pool[test] = dealt[of]
+    rows = [np.flatnonzero((pool == 0) | (pool == n + 1)) for n in range(pools)]
+    of_row = np.repeat(np.arange(pools) + 1, [len(own) for own in rows])
+    return as_result(
+        made.isel(row=np.concatenate(rows)).assign(pool=("row", of_row)), "library"
     )
 
 
@@ -504,7 +556,6 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
         dataset = dataset.assign(
             why_arm=("dropped_arm", np.array([*arms_dropped.values()], object))
         ).assign_coords(dropped_arm=[*arms_dropped])
-    dataset = store_design(dataset, drawn.design)
     return as_result(dataset, "library")
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
@@ -141,6 +141,11 @@ class OrderNumbers:
         )
         return inserts * max(self.barcodes, 1) + self.promoter
 
+    def of_pool(self, n_elements: int, pools: int, bridge: int) -> OrderNumbers:
+        """Return the numbers of the largest of several pools."""
+        most = bridge - (bridge - n_elements) // pools
+        return replace(self, test=self.test // n_elements * most)
+
     @property
     def by_arm(self) -> dict[str, int]:
         """Number of oligos in each arm that is not of the design."""
@@ -167,6 +172,41 @@ class OrderNumbers:
         inserts = " + ".join(f"{n:,} {kind}" for kind, n in kinds.items() if n)
         times = f"({inserts}) x {self.barcodes} barcodes" if self.barcodes else inserts
         return times + (f" + {self.promoter:,} promoter" if self.promoter else "")
+
+
+_LEAST_BRIDGE = 20  # elements; twice what a comparison of two pools asks for
+
+
+def check_pools(n_elements: int, pools: int, bridge: int | None) -> int:
+    """Return the number of elements that every pool has.
+
+    Raises
+    ------
+    DesignError
+        If those are too many, or a pool has no other element.
+
+    Examples
+    --------
+    >>> check_pools(60, 2, None), check_pools(1_000, 2, None), check_pools(60, 1, None)
+    (20, 100, 0)
+    """
+    as_int(pools, "pools", error=DesignError)
+    if pools == 1:
+        if bridge is not None:
+            raise DesignError(f"bridge={quoted(bridge)} is of several pools=")
+        return 0
+    usual = min(max(n_elements // 10, _LEAST_BRIDGE), n_elements // 2)
+    shared = (
+        usual
+        if bridge is None
+        else as_int(bridge, "bridge", least=0, error=DesignError)
+    )
+    if (left := n_elements - shared) < pools:
+        raise DesignError(
+            f"pools={pools}, bridge={shared}: of {n_elements:,} elements "
+            f"{max(left, 0):,} are left to deal over {pools} pools"
+        )
+    return shared
 
 
 def check_barcode_kind(of: Construct, *, synthesized: bool) -> None:
