@@ -63,6 +63,8 @@ EXPERIMENTS: dict[str, Callable[[], X.Experiment]] = {
     "copies": lambda: X.copies(NULL, WORD, at=[3, 14, 30], n_units=N),
     "spacing": lambda: X.spacing(NULL, WORD, OTHER, gaps=(3, 4, 6), n_units=N),
     "motif_mutagenesis": lambda: X.motif_mutagenesis(NULL, WORD, at=18, n_units=N),
+    "saturation": lambda: X.saturation(sites()[0], deletions=True),
+    "saturation of several": lambda: X.saturation(sites(), span=(40, 56)),
     "affinity": lambda: X.affinity(
         NULL,
         {"UGCAUG": 0.83, "AGCAUG": 4.8, "UGCACG": 4.9, "UGUAUG": 280.0},

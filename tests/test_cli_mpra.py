@@ -99,6 +99,20 @@ def test_a_library_is_ordered(folder, tmp_path):
     assert again.attrs["name"] == "bench"
 
 
+def test_a_library_is_ordered_over_pools(folder, tmp_path):
+    trial, out = folder / "trial.toml", tmp_path / "LIB"
+    call("mpra", "design", trial, "--out", out, "--pools", 2, "--bridge", 8)
+    library = cg.mpra.read_library(out)
+    rows = library.to_dataframe()
+    test = rows[rows["group"] == "test"]
+    assert (test.groupby("element")["pool"].nunique() == 2).sum() == 8
+    one = cg.mpra.read_library(out / "pool_1")
+    assert set(one["name"].values) == set(rows["name"][rows["pool"] == 1])
+    refused("mpra", "design", trial, "--out", out)
+    call("mpra", "design", trial, "--out", out, "--force")
+    assert not [*out.glob("pool_*/*")]
+
+
 def test_the_virtual_trial_is_of_the_oligos(folder):
     outcomes = store.load(folder / "virtual" / "outcomes.nc", "outcomes")
     library = cg.mpra.read_library(folder / "LIB")

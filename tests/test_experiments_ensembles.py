@@ -77,6 +77,7 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
         {"n_placebos": 40, "n_units": 80},
     ),
     "motif_mutagenesis": ([RNA], {"motif": "GCUGG"}),
+    "saturation": ([real()], {"span": (14, 22)}),
     "position": ([RNA], {"motif": "UGCAUG"}),
     "affinity": ([RNA], {"kd": KD}),
     "copies": ([RNA], {"motif": "UGCAUG"}),

@@ -312,9 +312,7 @@ def test_elements_are_dealt_over_pools_with_a_bridge(tmp_path, pools, bridge):
     design = pair(46, contrasts="untreated")
     whole = bare(design, n_scrambles=8)
     library = bare(design, n_scrambles=8, pools=pools, bridge=bridge)
-    assert library.identical(
-        bare(design, n_scrambles=8, pools=pools, bridge=bridge)
-    )
+    assert library.identical(bare(design, n_scrambles=8, pools=pools, bridge=bridge))
     shared = 20 if bridge is None else bridge
     rows = library[["pool", "element", "arm", "group", "oligo"]].to_dataframe()
     assert set(rows["oligo"]) == set(whole["oligo"].values)
