@@ -51,7 +51,8 @@ def design_in_words(case: Case) -> str:
     n = len(made.named_contrasts or ())
     return (
         f"{len(made.named_arms):,} arms, {n:,} contrast{'' if n == 1 else 's'}, "
-        f"{made.n_units:,} units of {made.drawn.describe()}; on {case.spelled}"
+        f"{made.n_units:,} unit{'' if made.n_units == 1 else 's'} of "
+        f"{made.drawn.describe()}; on {case.spelled}"
     )
 
 

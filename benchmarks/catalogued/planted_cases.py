@@ -207,6 +207,33 @@ def _letters(seed: int) -> Found:
     )
 
 
+def _saturation(seed: int) -> Found:
+    """Return AP-1 and an inhibitor at one place of many sequences; of one, what no
+    motif explains is an effect as well.
+    """
+    letters = np.random.default_rng(seed).choice(list("ACGT"), (_MANY, LENGTH))
+    spans = {word: (at, at + len(word)) for at, word in ((60, AP1), (75, INHIBITOR))}
+    for word, (start, stop) in spans.items():
+        letters[:, start:stop] = list(word)
+    texts = ["".join(row) for row in letters]
+    answer = asked(e.saturation(texts, span=(55, 85)), net.predictor(), seed)
+    first, second = (
+        ("", "place", float(start), float(stop - 1)) for start, stop in spans.values()
+    )
+    planted: dict[Key, int] = {
+        ("one", *first): -1,
+        ("one", *second): 1,
+        ("other", *first): -1,
+    }
+
+    def acts(task: str, row: Any) -> bool:
+        at = np.nansum([row["place"].item(), row["position"].item()])
+        here = {word: start <= at < stop for word, (start, stop) in spans.items()}
+        return here[AP1] or (task == "one" and here[INHIBITOR])
+
+    return of_shapes(answer, planted, acts)
+
+
 def _flanks(seed: int) -> Found:
     answer = asked(e.flanks(NULL, AP1), net.beside_core(), seed)
     said = rows_said(answer)
@@ -627,6 +654,7 @@ CASES: dict[str, Case] = {
     "position": _position,
     "copies": _copies,
     "motif_mutagenesis": _letters,
+    "saturation": _saturation,
     "flanks": _flanks,
     "affinity": _affinity,
     "hairpin": _hairpin,
