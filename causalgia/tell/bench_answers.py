@@ -495,8 +495,8 @@ def _plan_lines(library: xr.Dataset) -> list[str]:
         parts.append(f"{replicates} replicates planned, whose power is that of {call}")
     if has(attrs).max_oligos:
         most = int(about(attrs).max_oligos)
-        pool = library["pool"] if "pool" in library else np.ones(library.sizes["row"])
-        largest = int(np.unique(pool, return_counts=True)[1].max())
+        of_row = library["pool"] if "pool" in library else np.ones(library.sizes["row"])
+        largest = int(np.unique(of_row, return_counts=True)[1].max())
         parts.append(f"{most - largest:,} of the {most:,} oligos allowed are left")
     if has(attrs).vendor:
         pool = f", a pool of {about(attrs).pool_size:,}" if has(attrs).pool_size else ""

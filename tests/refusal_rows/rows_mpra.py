@@ -868,7 +868,7 @@ ORDERS = [
     Row("a bridge of one pool", lambda: order(bridge=2), DesignError, "bridge"),
     Row(
         "an order sheet of two pools",
-        lambda: cg.mpra.to_csv(order(pools=2), place("order.csv")),
+        lambda: cg.mpra.to_fasta(order(pools=2), place("order.fa")),
         DesignError,
         "pools",
     ),

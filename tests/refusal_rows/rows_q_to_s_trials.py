@@ -501,4 +501,35 @@ ROWS = [
         DataError,
         "report.pdf",
     ),
+    # saturation
+    Row(
+        "an element with an N is saturated",
+        lambda: cg.experiments.saturation("ACGTNACGT"),
+        DesignError,
+        "position 4",
+    ),
+    Row(
+        "elements of two lengths are saturated",
+        lambda: cg.experiments.saturation(["ACGTACGT", "ACGTACG"]),
+        DesignError,
+        "record 1",
+    ),
+    Row(
+        "nothing is saturated",
+        lambda: cg.experiments.saturation([]),
+        DesignError,
+        "sequences",
+    ),
+    Row(
+        "places outside the element are saturated",
+        lambda: cg.experiments.saturation("ACGTACGT", span=(4, 9)),
+        DesignError,
+        "span",
+    ),
+    Row(
+        "deletions are longer than the span",
+        lambda: cg.experiments.saturation("ACGTACGT", span=(2, 5), deletions=4),
+        DesignError,
+        "deletions",
+    ),
 ]
