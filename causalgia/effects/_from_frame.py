@@ -296,7 +296,7 @@ def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> 
             for name in names
         ]
         _check_distinct_labels(names, column)
-        odd = next((name for name in names if not name.isprintable()), None)
+        odd = next((x for x in names if not x.strip() or not x.isprintable()), None)
         if odd is not None and text:
             raise DataError(
                 f"column {quoted(column)} has {quoted(odd)}, which cannot be printed"

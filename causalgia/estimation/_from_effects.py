@@ -105,8 +105,8 @@ def from_effects(
         `causalgia.moderation`.
     se
         Their standard errors, shape ``(K,)``, ``(K, T)`` or one number; the errors are
-        independent, unless there is a covariance. An effect without one (0 or NaN) is
-        no estimate: it is named, with a `DegenerateWarning`, ``measured`` is False and
+        independent, unless there is a covariance. An effect without one (0 or NaN), or
+        that is NaN, is no estimate: it is named, with a `DegenerateWarning`, ``measured`` is False and
         its columns are NaN; no family has it, and the others are as without it.
     covariance
         Their covariance, shape ``(K, K)``, taken as known; standard errors follow from
@@ -135,7 +135,7 @@ def from_effects(
     Raises
     ------
     EstimateError
-        If an effect is not finite or masked, an se is negative or infinite, no effect
+        If an effect is infinite or masked, or NaN beside a covariance, an se is negative or infinite, no effect
         has one above 0, a df is not positive, shapes or names differ, a name is missing
         or repeated, or the covariance is not symmetric, not positive definite or
         disagrees with the standard errors. The message names the contrast.
@@ -248,6 +248,8 @@ def _as_given_effects(
         else _as_covariance(covariance, labels, singular=singular)
     )
     errors = _as_standard_errors(se, matrix, labels)
+    if matrix is None:  # an effect that is missing has no error
+        errors = np.where(np.isnan(ace), np.nan, errors)
     lacks = np.isnan(errors)
     bad = np.isinf(ace) | (np.isnan(ace) & ~lacks)
     check_none(bad, labels, ace, "effect", _NOT_FINITE)

@@ -116,7 +116,9 @@ def contrast_names(names: Any, n: int) -> Labels:
             and item is not None
         ):
             raise EstimateError(f"name {k}, {quoted(item)}, is not a single value")
-    missing = np.array([item is None or bool(pd.isna(item)) for item in items])
+    missing = np.array(
+        [item is None or bool(pd.isna(item)) or not str(item).strip() for item in items]
+    )
     if missing.any():
         raise EstimateError(f"name {int(np.argmax(missing))} is missing")
     labels = np.array(items.tolist())

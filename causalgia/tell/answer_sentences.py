@@ -116,6 +116,15 @@ def _size_parts(row: Mapping[str, Any], scientific: bool) -> tuple[str, str]:
     return format_effect(numbers, scientific=scientific)
 
 
+def _even(low: float, high: float, null: float) -> bool:
+    """Return whether a region ends as far from no effect on one side as on the other, or
+    half or twice as far: an effect inside is then small on either.
+    """
+    ratios = null == 1 and low > 0
+    sides = (1 / low, high) if ratios else (null - low, high - null)
+    return 2 * min(sides) >= max(sides)
+
+
 def _turned(row: Mapping[str, float]) -> dict[str, float]:
     """Return the numbers of a row with the other sign."""
     ends = {"lower": "upper", "upper": "lower"}
@@ -328,7 +337,9 @@ class _Telling:
             found[0]["rope_upper"] - found[0]["rope_lower"]
         ):
             known = before and len(regions) == 1
-            state = word if known else f"{word}, {where}"
+            null = float(about(self.attrs, 0.0).null_value)
+            if all(_even(*ends, null) for ends in regions):
+                state = word if known else f"{word}, {where}"
         names, n = self._names(found)
         if n <= _NAMED:
             return f"{names} {'is' if n == 1 else 'are'} {state}."

@@ -18,7 +18,7 @@ from causalgia.choices import (
     PLACEBO_ROPES,
     VERDICT_WORDS,
 )
-from causalgia.effect_table import of_effects, tasks_in_table
+from causalgia.effect_table import of_effects, tasks_in_table, unmeasured_in_words
 from causalgia.errors import DataError, first_of
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import independent_draws, missed_share_of
@@ -123,6 +123,7 @@ def verdict_facts(decisions: xr.Dataset) -> list[str]:
         f"No unit is taken to have a larger effect than {largest}." if largest else "",
         *_withheld_verdicts(decisions),
         _alike(decisions),
+        _without_estimate(decisions),
         "The errors of these rows were taken as independent." if together else "",
     ]
     return [line for line in lines if line]
@@ -133,6 +134,12 @@ def undone_by(decisions: xr.Dataset) -> str:
     largest effect is assumed.
     """
     return "" if about(decisions, None).largest else weakest_verdict(decisions)
+
+
+def _without_estimate(decisions: xr.Dataset) -> str:
+    if "measured" not in decisions or decisions["measured"].all():
+        return ""
+    return f"No estimate: {unmeasured_in_words(decisions['measured'])}."
 
 
 def _holm_in_simulations(decisions: xr.Dataset) -> str:
@@ -320,6 +327,7 @@ def _region_of_tasks(decisions: xr.Dataset) -> list[str]:
         x = decisions[f"rope_{side}"]
         values = x.transpose("task", ...).to_numpy() if "task" in x.dims else x.values
         rows = values.reshape(n if "task" in x.dims else 1, -1)
+        rows = np.where(np.isnan(rows), np.fmax.reduce(rows, 1, keepdims=True), rows)
         ends.append(np.broadcast_to(rows, (n, rows.shape[1])))
     alike = np.all([(x == x[:, :1]).all(axis=1) for x in ends], axis=0)
     first = zip(*(x[:, 0].tolist() for x in ends), strict=True)
@@ -371,9 +379,10 @@ def _one_sided(decisions: xr.Dataset) -> tuple[str, str] | None:
     """
     if "rope_lower" not in decisions:
         return None
-    low, high = (decisions[f"rope_{end}"].to_numpy() for end in ("lower", "upper"))
+    ends = (decisions[f"rope_{end}"].to_numpy() for end in ("lower", "upper"))
+    low, high = (x[~np.isnan(x)] for x in ends)  # a row that was not measured has none
     for side, end, open_end in (("above", high, low), ("below", low, high)):
-        if np.isinf(open_end).all() and (end == end.flat[0]).all():
+        if len(end) and np.isinf(open_end).all() and (end == end.flat[0]).all():
             return side, four_digits(float(end.flat[0]))
     return None
 
@@ -392,7 +401,8 @@ def family_in_words(decisions: xr.Dataset) -> str:
             ~placebos if placebos.any() and not placebos.all() else placebos | True
         )
         family = family if placebos.any() else family._replace(without="")
-        if int(counted.sum()) * decisions["ace"].size != family.rows * placebos.size:
+        rows = decisions["ace"].isel(contrast=counted).notnull().sum()
+        if int(rows) != family.rows:
             return f"all {family.rows:,} rows of the analysis"
     return str(family)
 
@@ -663,7 +673,7 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     'undecided relative to the ROPE ±0.1; about 400 units would be needed'
     >>> one_sided = {"rope_lower": -math.inf, "rope_upper": 0.5, "q": 0.01}
     >>> verdict_in_words(one_sided | {"verdict": "negligible"}, {"error": "fdr"})
-    'negligible, at most 0.5 (q = 0.010)'
+    'not above 0.5 (q = 0.010)'
     """
     verdict = str(row["verdict"])
     low, high = row["rope_lower"], row["rope_upper"]
@@ -674,10 +684,28 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
         what = "in direction" if low == high else f"relative to {region}"
         return f"{verdict} {what}{why_undecided(row, attrs)}"
     side, error = VERDICT_WORDS[verdict].side, error_text(row, attrs, clause=True)
-    where = f"{_SIDES[side]} {region}"
+    said = f"{verdict}, {_SIDES[side]} {region}"
     if single and side == 0:
-        where = region_of(low, high)
-    return f"{verdict}, {where}{error and f' ({error})'}"
+        said = verdict_word(row)
+    return f"{said}{error and f' ({error})'}"
+
+
+def verdict_word(row: Mapping[str, Any]) -> str:
+    """Return the verdict of a row; of a region of one side, what an effect inside is not:
+    on its open side it may be large.
+
+    Examples
+    --------
+    >>> row = {"verdict": "negligible", "rope_lower": -math.inf, "rope_upper": 0.5}
+    >>> verdict_word(row), verdict_word(row | {"rope_lower": -0.5})
+    ('not above 0.5', 'negligible')
+    """
+    verdict = str(row["verdict"])
+    low, high = row["rope_lower"], row["rope_upper"]
+    if VERDICT_WORDS[verdict].side != 0 or not math.isinf(high - low):
+        return verdict
+    side, end = ("above", high) if math.isinf(low) else ("below", low)
+    return f"not {side} {four_digits(end)}"
 
 
 def why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
