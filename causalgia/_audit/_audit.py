@@ -233,7 +233,7 @@ class Audit:
         not shown to carry more than as many bases elsewhere, none is read, and no rule
         holds.
         On the reserved sequences: ``confirmed_lost``, and ``confirmed_q`` of the motif in
-        the tree of hypotheses. Of an ensemble: in how many of ``n_members`` it holds by
+        this task in the tree of hypotheses. Of an ensemble: in how many of ``n_members`` it holds by
         itself, ``members_hold``: lost or alone has the sign of the mean, beyond the
         region.
     rules
@@ -1284,7 +1284,8 @@ class _Work:
         motifs = {one.label: one.motif for one in found}
         read = [x for x in found if table.loc[table["motif"] == x.label, "reads"].any()]
         region = {task: (-one, one) for task, one in least.items()}
-        lost_again, p_of = dict[tuple[str, str], float](), dict[str, float]()
+        lost_again = dict[tuple[str, str], float]()
+        p_of = dict[tuple[str, str, str], float]()
         of_rules = list[dict[str, Any]]()
         shuffles = DinucleotideShuffle(of=self.parts.reserved)
         with self.stages.stage("the same on the reserved sequences"):
@@ -1303,17 +1304,19 @@ class _Work:
                         (one.label, task): float(lost["ace"].sel(task=task))
                         for task in self.tasks
                     }
-                p = list[float]()
                 for own_row in table[table["motif"] == one.label].to_dict("records"):
                     task = own_row["task"]
                     if _claims(own_row, "alone"):
                         strand = own_row["strand"]
                         one_task = alone.sel(contrast=strand, task=task)
-                        p.append(_p_same_way(one_task, own_row["alone"]))
+                        p_of[one.label, task, "alone"] = _p_same_way(
+                            one_task, own_row["alone"]
+                        )
                     if _claims(own_row, "lost"):
                         of_lost = None if lost is None else lost.sel(task=task)
-                        p.append(_p_same_way(of_lost, own_row["lost"]))
-                p_of[one.label] = min(1.0, len(p) * min(p))
+                        p_of[one.label, task, "lost"] = _p_same_way(
+                            of_lost, own_row["lost"]
+                        )
             for rule in rules:
                 trial, mean = trial_of(rule, motifs, shuffles, n_units=_RULE_UNITS)
                 name = f"rule {rule.arrangement} {rule.gaps}"  # of every task
@@ -1361,24 +1364,20 @@ class _Work:
                     }
         q_motif, q_rule = _tree(p_of, of_rules)
         motifs_again = table.loc[table["reads"].astype(bool), ["motif", "task"]].copy()
-        motifs_again["confirmed_lost"] = [
-            lost_again.get((str(motif), str(task)), np.nan)
-            for motif, task in zip(
-                motifs_again["motif"], motifs_again["task"], strict=True
-            )
-        ]
-        motifs_again["confirmed_q"] = motifs_again["motif"].map(q_motif).astype(float)
+        own = [*zip(motifs_again["motif"], motifs_again["task"], strict=True)]
+        motifs_again["confirmed_lost"] = [lost_again.get(x, np.nan) for x in own]
         columns = [*_OF_RULES, *(_OF_MEMBERS if self.members else ())]
         confirmed = pd.DataFrame(of_rules, columns=[*columns, "specific"])
         specific = confirmed.pop("specific").astype(bool)
         confirmed["q"] = q_rule
         same_sign = np.sign(confirmed["tested"]) == np.sign(confirmed["interaction"])
         confirmed["holds"] = (confirmed["q"] <= _LEVEL) & same_sign & specific
-        # what a rule that holds shows: that both of its motifs are read
-        held = confirmed[confirmed["holds"]]
-        of_rule = pd.concat([held.groupby(x)["q"].min() for x in ("first", "second")])
-        q = motifs_again["motif"].map(of_rule.groupby(level=0).min()).astype(float)
-        motifs_again["confirmed_q"] = np.fmin(motifs_again["confirmed_q"], q)
+        for row in confirmed[confirmed["holds"]].to_dict("records"):
+            # what a rule that holds shows: that its task reads both of its motifs
+            for label in (row["first"], row["second"]):
+                of = (label, row["task"])
+                q_motif[of] = min(row["q"], q_motif.get(of, 1.0))
+        motifs_again["confirmed_q"] = [q_motif[x] for x in own]
         return motifs_again, confirmed
 
     def doubt(
@@ -1666,27 +1665,37 @@ def _p_of(decided: xr.Dataset) -> list[float]:
 
 
 def _tree(
-    p_of: Mapping[str, float], rules: Sequence[Mapping[str, Any]]
-) -> tuple[dict[str, float], list[float]]:
-    """Return adjusted p of motifs and of rules, which stand below the first of their motifs,
-    as these were tested; rules of none stand alone.
+    p_of: Mapping[tuple[str, str, str], float], rules: Sequence[Mapping[str, Any]]
+) -> tuple[dict[tuple[str, str], float], list[float]]:
+    """Return adjusted p of motifs by task, the smaller of those of what is claimed of it
+    there, which share the place of their motif; and of rules, which stand below the first of
+    their motifs, as these were tested; rules of none stand alone.
     """
-    labels = list(p_of)
+    if not p_of and not rules:
+        return {}, []
+    n_claims = Counter(label for label, *_ in p_of)
+    labels = list(n_claims)
     above = []
     for rule in rules:
-        own = [x for x in (rule["first"], rule["second"]) if x in p_of]
+        own = [x for x in (rule["first"], rule["second"]) if x in n_claims]
         above.append(min(map(labels.index, own)) if own else -1)
-    n_below = [1 + above.count(k) for k in range(len(labels))]
-    if not labels and not rules:
-        return {}, []
+    of_motif = [
+        min(1.0, n * min(p for key, p in p_of.items() if key[0] == label))
+        for label, n in n_claims.items()
+    ]
     q = hierarchical_p(
-        [*p_of.values(), *(rule["p"] for rule in rules)],
-        np.array([*([-1] * len(labels)), *above]),
-        [*n_below, *([1] * len(rules))],
-    )
-    return dict(zip(labels, q[: len(labels)].tolist(), strict=True)), q[
-        len(labels) :
-    ].tolist()
+        [*of_motif, *(rule["p"] for rule in rules), *p_of.values()],
+        np.array([*([-1] * len(labels)), *above, *(labels.index(x) for x, *_ in p_of)]),
+        [
+            *(1 + above.count(k) for k in range(len(labels))),
+            *([1] * len(rules)),
+            *(1 / n_claims[label] for label, *_ in p_of),
+        ],
+    ).tolist()
+    q_motif: dict[tuple[str, str], float] = {}
+    for (label, task, _), one in zip(p_of, q[len(labels) + len(rules) :], strict=True):
+        q_motif[label, task] = min(one, q_motif.get((label, task), 1.0))
+    return q_motif, q[len(labels) : len(labels) + len(rules)]
 
 
 def _narrow_places(

@@ -17,7 +17,7 @@ import xarray as xr
 
 from causalgia._audit.candidates import Candidate
 from causalgia._audit.compared import of_own_sites
-from causalgia._audit.named import confirmed_motifs
+from causalgia._audit.named import is_confirmed
 from causalgia._audit.rules import rule_of, trial_of
 from causalgia._audit.tested_motifs import BOTH, LOST, alone_in, necessity_of
 from causalgia._run import run
@@ -206,9 +206,8 @@ def _of_motif(
 
 
 def _read(found: Audit) -> pd.DataFrame:
-    """Return the rows of motifs that are read, of those that are confirmed."""
-    read = found.motifs[found.motifs["reads"].astype(bool)]
-    return read[read["motif"].isin(confirmed_motifs(found))]
+    """Return the rows of motifs that are read and confirmed."""
+    return found.motifs[is_confirmed(found.motifs)]
 
 
 def _directed(rows: pd.DataFrame, name: str) -> NDArray[np.bool_]:

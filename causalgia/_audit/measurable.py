@@ -15,7 +15,7 @@ import pandas as pd
 
 from causalgia import mpra
 from causalgia._audit.candidates import Candidate
-from causalgia._audit.named import confirmed_motifs, gap_in_words
+from causalgia._audit.named import gap_in_words, is_confirmed
 from causalgia._audit.rules import mean_of, rule_of, trial_of
 from causalgia._audit.tested_motifs import LOST, on_strands
 from causalgia.choices import DIRECTIONS
@@ -61,9 +61,7 @@ def libraries(found: Audit, folder: Path) -> pd.DataFrame:
     folder.mkdir()
     of = {one.label: one for one in found.candidates}
     rows = []
-    confirmed = confirmed_motifs(found)
-    of_confirmed = found.motifs[found.motifs["motif"].isin(confirmed)]
-    for label, row in _lost(of_confirmed).items():
+    for label, row in _lost(found.motifs[is_confirmed(found.motifs)]).items():
         rows.append(
             {
                 "claim": f"sequences lose {label}",
@@ -102,9 +100,7 @@ def _lost(motifs: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """
     if not len(motifs):
         return {}
-    lost = motifs[
-        motifs["reads"].astype(bool) & motifs["lost_verdict"].isin(DIRECTIONS)
-    ]
+    lost = motifs[motifs["lost_verdict"].isin(DIRECTIONS)]
     share = (lost["lost"] / lost["region"]).abs()
     order = lost.loc[share.sort_values(ascending=False, kind="stable").index]
     return {

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from causalgia.experiments.kit.stated import wave_in_words
+from causalgia.types import Mask
 
 SAID = 0.05
 """Share of the variance from which on it is said where to look for it, or what has it."""
@@ -61,13 +62,17 @@ def of_read(motifs: pd.DataFrame) -> Iterator[pd.DataFrame]:
             yield rows
 
 
+def is_confirmed(motifs: pd.DataFrame) -> Mask:
+    """Return in which rows, tasks, a motif is read and holds on the reserved sequences."""
+    if "confirmed_q" not in motifs:
+        return np.zeros(len(motifs), bool)
+    q = motifs["confirmed_q"].astype(float)
+    return np.asarray(motifs["reads"].astype(bool) & (q <= LEVEL))
+
+
 def confirmed_motifs(found: Any) -> list[str]:
-    """Return the motifs that are read and hold on the reserved sequences."""
-    return [
-        str(rows["motif"].iloc[0])
-        for rows in of_read(found.motifs)
-        if n_with_sites(rows)
-    ]
+    """Return the motifs that are read and hold on the reserved sequences, in any task."""
+    return list(map(str, found.motifs["motif"][is_confirmed(found.motifs)].unique()))
 
 
 def n_with_sites(motifs: pd.DataFrame) -> int:
@@ -83,13 +88,12 @@ def acting_sites(found: Any) -> pd.DataFrame:
     their motif, of motifs that are confirmed.
     """
     sites: pd.DataFrame = found.sites
-    confirmed = confirmed_motifs(found)
     if not len(sites):
         return sites
     acts = np.zeros(len(sites), bool)
-    for row in found.motifs.to_dict("records"):
+    for row in found.motifs[is_confirmed(found.motifs)].to_dict("records"):
         column = f"{LOST_IN}{row['task']}"
-        if row["motif"] not in confirmed or column not in sites or not row["reads"]:
+        if column not in sites:
             continue
         own = (sites["motif"] == row["motif"]).to_numpy()
         acts |= own & (sites[column].abs() > row["region"]).to_numpy()

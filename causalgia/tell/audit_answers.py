@@ -18,6 +18,7 @@ from causalgia._audit.named import (
     confirmed_motifs,
     further_runs,
     gap_in_words,
+    is_confirmed,
     n_with_sites,
     of_read,
 )
@@ -322,7 +323,7 @@ def _alone(motifs: pd.DataFrame, rule: Any) -> list[float]:
 
 def of_confirmed(found: Audited) -> Iterator[pd.DataFrame]:
     """Return the rows of each motif that is read, and holds on the reserved
-    sequences.
+    sequences, in any task.
     """
     confirmed = confirmed_motifs(found)
     for rows in of_read(found.motifs):
@@ -331,8 +332,11 @@ def of_confirmed(found: Audited) -> Iterator[pd.DataFrame]:
 
 
 def largest(rows: pd.DataFrame) -> pd.Series:
-    """Return the row of a motif in the task where it does most for what matters there."""
-    return rows.iloc[int(np.argmax(sizes(rows)))]
+    """Return the row of a motif in the task where it does most for what matters there, of
+    those in which it is confirmed if it is in any.
+    """
+    of = rows[is_confirmed(rows)] if is_confirmed(rows).any() else rows
+    return of.iloc[int(np.argmax(sizes(of)))]
 
 
 def sizes(rows: pd.DataFrame) -> Array:
@@ -364,8 +368,8 @@ def _does(row: Any, settings: Mapping[str, str]) -> list[str]:
         )
     elif np.isfinite(row["lost"]):
         parts.append(
-            f"overwriting one of its {_sites(row)}: "
-            f"{row['lost_verdict']} ({in_size(row, 'lost')}; 5 % and 95 % quantile "
+            f"overwriting a site changes the prediction by {in_size(row, 'lost')} on average "
+            f"over {_sites(row)} ({row['lost_verdict']}; 5 % and 95 % quantile "
             f"{' and '.join(_quantiles(row))})"
         )
     if row["alone_verdict"] in DIRECTIONS:
@@ -415,7 +419,7 @@ def _quantiles(row: Any, *, absolute: bool = False) -> tuple[str, str]:
 
 
 def _elsewhere(rows: pd.DataFrame, shown: Any) -> str:
-    others = rows[rows["reads"].astype(bool) & (rows["task"] != shown["task"])]
+    others = rows[is_confirmed(rows) & (rows["task"] != shown["task"])]
     tasks: dict[bool, list[str]] = {}
     for row in others.to_dict("records"):
         same = _side(row) == _side(shown)
@@ -448,14 +452,14 @@ def rule_lines(found: Audited) -> list[str]:
     once = _copies_of_nothing(found)
     return [
         f"{arrangement(first, names)}, {gap_in_words(first)}, in {_interactions(rows)}"
-        f"{_beside_sum(first, found.motifs)}; {checks_in_words(rows)}.{_members(first)}"
+        f"{beside_sum(first, found.motifs)}; {checks_in_words(rows)}.{_members(first)}"
         for rows in held_rules(found.rules)
         for first in [rows.iloc[0]]
         if not (first["first"] == first["second"] in once and first["anywhere"])
     ]
 
 
-def _beside_sum(row: Any, motifs: pd.DataFrame) -> str:
+def beside_sum(row: Any, motifs: pd.DataFrame) -> str:
     """Return how two motifs together compare with the sum of each, where that is one way
     at all gaps.
     """
@@ -463,19 +467,24 @@ def _beside_sum(row: Any, motifs: pd.DataFrame) -> str:
     signs = [run.interaction * size for run in further_runs(row)]
     if np.isfinite(row["period"]) or min(signs, default=0.0) < 0:
         return ""
-    if all(one * size < 0 for one in _alone(motifs, row)):
+    alone = _alone(motifs, row)
+    if all(one * size < 0 for one in alone) and abs(size) < abs(sum(alone)):
         verb = "lower" if size > 0 else "raise"
         whole = "twice one" if row["first"] == row["second"] else "their sum"
         return f", saturating: two {verb} by that much less than {whole}"
     return f", {'more' if size > 0 else 'less'} than their sum"
 
 
+def by_arrangement(rules: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the rows of each arrangement and sign, a row a task."""
+    names = ["arrangement", "gap_from", "gap_to", "period"]
+    keys = [*(rules[name] for name in names), rules["tested"] > 0]
+    return [of for _, of in rules.groupby(keys, sort=False, dropna=False)]
+
+
 def held_rules(rules: pd.DataFrame) -> list[pd.DataFrame]:
     """Return the rows of each arrangement and sign that holds, a row a task."""
-    held = rules[rules["holds"].astype(bool)]
-    names = ["arrangement", "gap_from", "gap_to", "period"]
-    keys = [*(held[name] for name in names), held["interaction"] > 0]
-    return [of for _, of in held.groupby(keys, sort=False, dropna=False)]
+    return by_arrangement(rules[rules["holds"].astype(bool)])
 
 
 def arrangement(row: Any, names: Mapping[str, str]) -> str:
@@ -555,16 +564,17 @@ def doubts_of_network(found: Audited) -> list[str]:
 def counts_line(found: Audited) -> str:
     """Return how many sequences and claims there were at each stage."""
     counts, confirmed = found.counts, len(confirmed_motifs(found))
+    held, tried = len(held_rules(found.rules)), len(by_arrangement(found.rules))
     copies = counts["given"] - counts["distinct"]
     scale, minutes = found.settings.get("scale", ""), found.plan.minutes
     planned = f" Planned for {minutes:g} minutes on this machine." * bool(minutes)
     return (
         f"{counts['given']:,} sequences"
         f"{f' ({copies:,} copies left out)' if copies else ''}: {counts['proposing']:,} "
-        f"proposed {counts['proposed']:,} motif{'s' * (counts['proposed'] != 1)}, "
-        f"{counts['testing']:,} tested (read: {counts['read']:,}), "
-        f"{counts['reserved']:,} confirmed (motifs: {confirmed:,}, rules: "
-        f"{int(found.rules['holds'].sum()):,} of {len(found.rules):,}). Effects "
+        f"proposed {counts['proposed']:,} motif{'s' * (counts['proposed'] != 1)}; "
+        f"{counts['testing']:,} others tested them ({counts['read']:,} read); on the "
+        f"{counts['reserved']:,} reserved {confirmed:,} motif{'s' * (confirmed != 1)} and "
+        f"{held:,} of {tried:,} rule{'s' * (tried != 1)} held. Effects "
         f"{f'in {cut(scale)} ' if scale else ''}with 95 % intervals.{planned}"
     )
 

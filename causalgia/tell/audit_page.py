@@ -27,6 +27,8 @@ from causalgia.tell.audit_answers import (
     account_lines,
     arrangement,
     audit_answer,
+    beside_sum,
+    by_arrangement,
     further_in_words,
     held_rules,
     in_size,
@@ -181,7 +183,8 @@ def _about_motif(rows: pd.DataFrame, found: Pictured) -> list[str]:
     row = largest(rows)
     label = str(row["motif"])
     partners = [
-        f"{_other(of.iloc[0], label)} {gap_in_words(of.iloc[0])}{_beside(of.iloc[0])}"
+        f"{_other(of.iloc[0], label)} {gap_in_words(of.iloc[0])}"
+        f"{beside_sum(of.iloc[0], found.motifs)}"
         for of in held_rules(found.rules)
         if label in (of["first"].iloc[0], of["second"].iloc[0])
     ]
@@ -199,13 +202,6 @@ def _about_motif(rows: pd.DataFrame, found: Pictured) -> list[str]:
         f"Too small to matter: below {in_list(beyond, n=len(rows))}",
     ]
     return [f"{line}." for line in said if line]
-
-
-def _beside(row: Any) -> str:
-    """Return how two motifs stand to their sum; nothing of a wave."""
-    if np.isfinite(row["period"]):
-        return ""
-    return f" ({'more' if row['interaction'] > 0 else 'less'} than their sum)"
 
 
 def _places_and_copies(row: Any, found: Pictured) -> str:
@@ -242,7 +238,10 @@ def _rules(found: Pictured) -> dict[str, Any]:
                 "strands": tuple(row["strands"]) or ("", ""),
                 "gap": gap_in_words(row).replace(" apart", ""),
                 "picture": _gap_picture(found, rows),
-                "lines": [with_minus(_of_rule(one)) for _, one in rows.iterrows()],
+                "lines": [
+                    with_minus(_of_rule(one, found.motifs))
+                    for _, one in rows.iterrows()
+                ],
             }
         )
     n = len(found.rules)
@@ -261,14 +260,15 @@ def _rules(found: Pictured) -> dict[str, Any]:
     }
 
 
-def _of_rule(row: Any) -> str:
-    more = "more than their sum" if row["interaction"] > 0 else "less than their sum"
-    what = "its amplitude" if np.isfinite(row["period"]) else more
+def _of_rule(row: Any, motifs: pd.DataFrame) -> str:
+    what = beside_sum(row, motifs)
+    if np.isfinite(row["period"]):
+        what = ", its amplitude"
     doubts = f": {row['doubts']}" if row["doubts"] else ""
     of_networks = members(row)
     return (
         f"{row['task']}: {in_size(row, 'interaction', 'lower', 'upper')}"
-        f"{further_in_words(row)}, {what} "
+        f"{further_in_words(row)}{what} "
         f"(q {format_p(row['q'])}; {number(row['tested'], row['tested'], signed=True)} on "
         f"the testing sequences); {row['pass']} checks pass, {row['warn']} warn, "
         f"{row['fail']} fail{doubts}."
@@ -568,8 +568,8 @@ def _flow(found: Pictured) -> list[tuple[str, list[str]]]:
             "Rules",
             [
                 f"{n_settings:,} settings of pairs tested",
-                f"{len(found.rules):,} rules proposed",
-                f"{int(found.rules['holds'].sum()):,} confirmed",
+                f"{len(by_arrangement(found.rules)):,} rules proposed",
+                f"{len(held_rules(found.rules)):,} confirmed",
             ],
         ),
     ]
