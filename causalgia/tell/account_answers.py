@@ -161,8 +161,9 @@ def _of_sites(rows: Any) -> list[str]:
         and more["share"] > rows.loc["composition alone", "share"]
     ):
         found.append(
-            f"How they act goes with GC: {share_in_words(more, ' points')} more if the "
-            "others come from sequences of the same GC."
+            "What they do, or what other bases do, goes with GC: "
+            f"{share_in_words(more, ' points')} more if the others come from sequences of "
+            "the same GC."
         )
     return found
 
