@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy import special
 
 from causalgia.attribution.attribution_maps import contributions
 from causalgia.sequences import Motif
@@ -33,9 +34,11 @@ _WORDS, _SITES, _BESIDE = 10, 30, 8
 """Words, sites of each, and bases beside them, that tell whether both strands are read."""
 _SHARED = 0.1
 """Probability that two motifs give the same letter, at each position of one motif."""
-_FLANK, _CORE_BITS, _READ_SHARE = 4, 0.4, 0.1
-"""Positions looked at beside a motif. Its ends have letters of so many bits, which
-contribute that share of what its best position does."""
+_FLANK, _CORE_BITS, _READ_SHARE, _AROUND, _CHANCE = 4, 0.4, 0.1, 10, 16.27
+"""Positions looked at beside a motif. Its ends have letters of so many bits more than those
+of the bases around, more than by chance (that quantile of chi squared of 3 df, .999), which
+contribute that share of what its best position does: bases that are read as composition
+contribute too."""
 _LEAST_BITS = 0.1
 """Of a position that is named by its letter."""
 _LEAST_SHARE, _VARIANTS = 0.02, 4
@@ -142,12 +145,12 @@ class _Sites:
         """Return the task where all contribute most."""
         return int(np.abs(self.contributions(scores).sum(axis=0)).argmax())
 
-    def windows(self, values: Array) -> Array:
+    def windows(self, values: Array, flank: int = _FLANK) -> Array:
         """Return the values (sequence, position[, base]) of each site and of the positions
         beside it, as read on its strand, (sites, positions[, base]); 0 outside.
         """
-        beside = ((0, 0), (_FLANK, _FLANK), (0, 0))[: values.ndim]
-        at = self.start[:, None] + np.arange(self.width + 2 * _FLANK)
+        beside = ((0, 0), (flank, flank), (0, 0))[: values.ndim]
+        at = self.start[:, None] + np.arange(self.width + 2 * flank)
         own: Array = np.pad(values, beside)[self.row[:, None], at]
         own[self.minus] = np.flip(own[self.minus], axis=tuple(range(1, own.ndim)))
         return own
@@ -436,7 +439,11 @@ def _weighed(motif: Motif, sites: _Sites, tokens: Tokens, scores: Array) -> Moti
     read = weights @ sites.windows(scores[:, :, task])
     total = counts.sum(axis=1, keepdims=True)
     table = np.where(total > 0, counts / np.where(total > 0, total, 1.0), 0.25)
-    says = np.asarray(Motif("all", _rows(table)).information) >= _CORE_BITS
+    around = np.tensordot(weights, sites.windows(np.eye(4)[tokens], _AROUND), 1)
+    around = around[np.r_[:_AROUND, -_AROUND:0]].sum(axis=0) + 1
+    bits = special.rel_entr(table, around / around.sum()).sum(axis=1) / np.log(2)
+    n = weights.sum() ** 2 / np.square(weights).sum()
+    says = bits >= max(_CORE_BITS, _CHANCE / (2 * np.log(2) * n))
     is_read = np.abs(read) >= _READ_SHARE * np.abs(read[_FLANK:-_FLANK]).max()
     core = np.flatnonzero(says & is_read)
     if not len(core) or core[-1] - core[0] + 1 < _LEAST_WIDTH:
