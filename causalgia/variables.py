@@ -1198,13 +1198,6 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     _proposal("proposed", "b", "whether the unit has a seqlet of the pattern", "unit"),
     Variable(
-        "proposed_by",
-        ("proposals",),
-        (("pattern", "method"),),
-        "b",
-        "whether the method proposes the pattern",
-    ),
-    Variable(
         "threshold",
         ("proposals",),
         (("side", "task"),),

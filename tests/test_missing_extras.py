@@ -141,8 +141,6 @@ def test_without_its_extra_a_call_says_in_one_line_how_to_install_it(said, call)
             f"cg.attribute(words, oracle, method='{method}', rng=0)"
             for method in ("gradient", "integrated_gradients", "deeplift")
         ),
-        "cg.propose(cg.attribute(words, oracle), predictor=oracle, method='filters', "
-        "rng=0)",
         "cg.attribution.filters(oracle, 'first', words)",
         "cg.attribution.attention(oracle, 'first', words)",
     ],

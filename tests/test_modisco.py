@@ -49,7 +49,10 @@ def test_the_six_words_of_gata1_like_are_patterns_merged_by_reverse_complement()
     ]
     oracle = cg.zoo.oracle("gata1_like")
     found = cg.propose(
-        sequences=planted(pairs, 600), predictor=oracle, method="modisco", rng=0
+        cg.attribute(planted(pairs, 600), oracle),
+        predictor=oracle,
+        method="modisco",
+        rng=0,
     )
     assert found.attrs["both_strands"]
     assert "threshold" not in found
@@ -120,10 +123,10 @@ def test_where_modisco_stops_another_method_goes_on(monkeypatch):
     one = cg.zoo.Oracle(cg.zoo.MotifCount(word, 2.0, "both"))
     rows = planted([(word, "AAAAAA")], 40)
     with pytest.raises(PredictorError):
-        cg.propose(sequences=rows, predictor=one, method="modisco", rng=0)
+        cg.propose(cg.attribute(rows, one), predictor=one, method="modisco", rng=0)
     assert (
         word
-        in cg.propose(sequences=rows, predictor=one, method="seqlets", rng=0)[
+        in cg.propose(cg.attribute(rows, one), predictor=one, method="seqlets", rng=0)[
             "consensus"
         ].values
     )
@@ -135,13 +138,18 @@ def test_a_map_of_zeros_and_short_sequences():
     )
     rows = planted([("AAAAAA", "AAAAAA")], 20)
     assert (
-        cg.propose(sequences=rows, predictor=nothing, method="modisco", rng=0).sizes[
-            "pattern"
-        ]
+        cg.propose(
+            cg.attribute(rows, nothing), predictor=nothing, method="modisco", rng=0
+        ).sizes["pattern"]
         == 0
     )
     with pytest.raises(PredictorError):
-        cg.propose(sequences=rows[:, :41], predictor=nothing, method="modisco", rng=0)
+        cg.propose(
+            cg.attribute(rows[:, :41], nothing),
+            predictor=nothing,
+            method="modisco",
+            rng=0,
+        )
     maps = cg.attribute(rows, nothing, method="shapley", rng=0)
     with pytest.raises(PredictorError):
         cg.propose(maps, predictor=nothing, method="modisco", rng=0)

@@ -17,9 +17,7 @@ import causalgia as cg
 from causalgia.attribution.distinct_patterns import (
     EditedBackgrounds,
     Pattern,
-    _added,
     each_motif_once,
-    is_near_copy,
     trimmed,
 )
 from causalgia.attribution.seqlets import groups, windows
@@ -34,7 +32,6 @@ from causalgia.sequences import decode, encode
 from causalgia.sequences.alphabet import reverse_complement, reverse_complement_iupac
 from causalgia.sequences.fasta import sequence_fingerprints
 from causalgia.zoo._true_ace import true_ace
-from causalgia.zoo.terms import Slope
 
 # effects of oracles do not, here and there
 pytestmark = pytest.mark.filterwarnings("ignore:.*not vary at all")
@@ -55,7 +52,9 @@ def planted(n, *words, seed=1, length=41):
 
 @pytest.fixture(scope="module")
 def proposed():
-    return cg.propose(sequences=planted(150, *WORDS), predictor=rbfox1, rng=0)
+    return cg.propose(
+        cg.attribute(planted(150, *WORDS), rbfox1), predictor=rbfox1, rng=0
+    )
 
 
 def test_planted_words_are_proposed_each_by_itself(proposed):
@@ -71,14 +70,6 @@ def test_planted_words_are_proposed_each_by_itself(proposed):
     np.testing.assert_allclose(motif.sum(axis=1), 1)
     assert (strongest["motif"].values[int(strongest["width"]) :] == 0).all()
     assert (proposed["n_units"] == proposed["proposed"].sum("unit")).all()
-
-
-@pytest.mark.simulation
-def test_words_are_proposed_by_their_mean_contribution_as_well():
-    found = cg.propose(
-        sequences=planted(60, "TGCATG"), predictor=rbfox1, method="kmer", width=6, rng=0
-    )
-    assert "TGCATG" in found["consensus"].values.tolist()
 
 
 def seqlet_table(rows, word):
@@ -98,13 +89,15 @@ def test_seqlets_that_others_called_are_proposals():
     table = pd.concat(
         [seqlet_table(rows, word) for word in ("TGCATG", "AGAATG")], ignore_index=True
     )
-    found = cg.propose(sequences=rows, predictor=rbfox1, seqlets=table, rng=0)
+    found = cg.propose(
+        cg.attribute(rows, rbfox1), predictor=rbfox1, seqlets=table, rng=0
+    )
     assert set(found["consensus"].values) == {"TGCATG", "AGAATG"}
     assert found["n_seqlets"].sum() == len(table)
     twice = pd.concat([table, table])
-    assert cg.propose(sequences=rows, predictor=rbfox1, seqlets=twice, rng=0)[
-        "n_seqlets"
-    ].sum() == len(table)
+    assert cg.propose(
+        cg.attribute(rows, rbfox1), predictor=rbfox1, seqlets=twice, rng=0
+    )["n_seqlets"].sum() == len(table)
     one = found.isel(pattern=found["consensus"].values.tolist().index("TGCATG"))
     assert one["proposed"].values.tolist() == ["TGCATG" in row for row in decode(rows)]
     scores = cg.attribution.contributions(cg.attribute(rows, rbfox1)).to_numpy()[..., 0]
@@ -161,7 +154,10 @@ def test_modisco_is_an_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "modiscolite", None)
     with pytest.raises(MissingExtraError):
         cg.propose(
-            sequences=planted(4, "TGCATG"), predictor=rbfox1, method="modisco", rng=0
+            cg.attribute(planted(4, "TGCATG"), rbfox1),
+            predictor=rbfox1,
+            method="modisco",
+            rng=0,
         )
 
 
@@ -173,9 +169,12 @@ def test_tasks_of_seqlets_are_named_where_there_are_several():
         end=lambda t: t["start"] + 8
     )
     with pytest.raises(PredictorError):
-        cg.propose(sequences=rows, predictor=gate, seqlets=table, rng=0)
+        cg.propose(cg.attribute(rows, gate), predictor=gate, seqlets=table, rng=0)
     found = cg.propose(
-        sequences=rows, predictor=gate, seqlets=table.assign(task="sum"), rng=0
+        cg.attribute(rows, gate),
+        predictor=gate,
+        seqlets=table.assign(task="sum"),
+        rng=0,
     )
     assert found["consensus"].values.tolist() == ["AGATAAGG"]
 
@@ -190,26 +189,6 @@ def test_a_map_of_one_task_is_compared_with_null_maps_of_that_task():
         both["threshold"].sel(task="sum").values
     )
     assert "AGATAAGG" in one["consensus"].values
-
-
-def test_a_word_and_its_reverse_complement_are_one_across_tasks():
-    """Whichever of the two the strongest window of each task spells, here of opposite
-    effects.
-    """
-    words = [
-        cg.zoo.MotifCount("AGATAAG", 2.0, "both", gain=Slope(slope))
-        for slope in (0.02, -0.02)
-    ]
-    both = cg.zoo.Oracle(*words, tasks=["a", "b"], weights=[[1.0, 0.0], [0.0, -1.0]])
-    rows = np.random.default_rng(0).integers(0, 4, (40, 41)).astype(np.uint8)
-    for k, row in enumerate(
-        rows
-    ):  # the early sites are on one strand, the late ones on the other
-        row[2 + k // 2 : 9 + k // 2] = encode(["AGATAAG" if k < 20 else "CTTATCT"])[0]
-    found = cg.propose(sequences=rows, predictor=both, rc=True, rng=0)[
-        "consensus"
-    ].values.tolist()
-    assert sum(word in ("AGATAAG", "CTTATCT") for word in found) == 1
 
 
 @pytest.mark.simulation
@@ -315,35 +294,15 @@ def test_a_letter_that_completes_another_word_in_one_background_is_none_of_the_w
     ]
 
 
-def test_a_part_of_a_longer_word_gives_way_to_it():
-    none = np.zeros((0, 3), dtype=np.int64)
-    part, long = (
-        Pattern(
-            word, np.full((len(word), 4), 0.25), 0, none, effect, frozenset([method])
-        )
-        for word, effect, method in (
-            ("GACGTCAT", 0.004, "seqlets"),
-            (LONG, 1.0, "modisco"),
-        )
-    )
-    for first, second in ((part, long), (long, part)):
-        merged = [first]
-        assert _added(merged, second, False)
-        assert [(one.consensus, one.methods) for one in merged] == [
-            (LONG, frozenset(["seqlets", "modisco"]))
-        ]
-
-
 def test_a_word_that_two_patterns_become_is_one():
     none = np.zeros((1, 3), dtype=np.int64)
     words = ("TGCATT", "ACGTGT", "AATGCA", "ACGTGT")
     patterns = [
-        Pattern(word, np.full((6, 4), 0.25), 0, none + k, 1.0, frozenset([str(k)]))
+        Pattern(word, np.full((6, 4), 0.25), 0, none + k, 1.0)
         for k, word in enumerate(words)
     ]
     one = each_motif_once(patterns, both_strands=False)
     assert [pattern.consensus for pattern in one] == ["TGCATT", "ACGTGT", "AATGCA"]
-    assert one[1].methods == {"1", "3"}
     assert one[1].windows.tolist() == [[1, 1, 1], [3, 3, 3]]
     assert [
         pattern.consensus for pattern in each_motif_once(patterns, both_strands=True)
@@ -375,13 +334,14 @@ def test_windows_do_not_overlap_and_groups_hold_each_window_once():
 
 
 def test_reverse_complements_are_one_pattern_where_the_answers_say_so():
-    both = cg.zoo.Oracle(cg.zoo.MotifCount("AGATAAG", 2.0, "both"))
-    rows = planted(60, "AGATAAG", "CTTATCT")
-    for rc, spelled in ((None, 1), (False, 2)):
-        found = cg.propose(sequences=rows, predictor=both, rc=rc, rng=0)
+    rows, one = planted(60, "AGATAAG", "CTTATCT"), cg.zoo.MotifCount
+    alike = cg.zoo.Oracle(one("AGATAAG", 2.0, "both"))
+    apart = cg.zoo.Oracle(one("AGATAAG", 2.0), one("CTTATCT", 1.0))
+    for oracle, spelled in ((alike, 1), (apart, 2)):
+        found = cg.propose(cg.attribute(rows, oracle), predictor=oracle, rng=0)
         words = found["consensus"].values.tolist()
         assert sum(word in ("AGATAAG", "CTTATCT") for word in words) == spelled
-        assert found.attrs["both_strands"] == (rc is None)
+        assert found.attrs["both_strands"] == (spelled == 1)
 
 
 def test_planted_words_are_confirmed_on_fresh_units_at_their_true_effects(proposed):
@@ -400,7 +360,7 @@ def test_planted_words_are_confirmed_on_fresh_units_at_their_true_effects(propos
 def test_units_that_proposed_are_refused():
     null = cg.Uniform(length=41)
     sample = null.sample(60, rng=4)
-    found = cg.propose(sequences=sample, predictor=rbfox1, rng=0)
+    found = cg.propose(cg.attribute(sample, rbfox1), predictor=rbfox1, rng=0)
     for again in (cg.DinucleotideShuffle, cg.Genomic):
         for rows in (
             sample["sequence"].values,
@@ -431,7 +391,7 @@ def test_no_placebo_word_holds_a_proposed_one(both):
     """
     null = cg.Uniform(length=41)
     proposed = cg.propose(
-        sequences=planted(60, "TGCATG"), predictor=rbfox1, method="kmer", rng=0
+        cg.attribute(planted(60, "TGCATG"), rbfox1), predictor=rbfox1, rng=0
     )
     first = [
         arm.name
@@ -461,7 +421,7 @@ def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
         cg.zoo.MotifCount("TGACTCA", 2.0), cg.zoo.MotifCount("CC", 0.1)
     )
     rows = planted(100, "TGACTCA")
-    found = cg.propose(sequences=rows[:60], predictor=reads, rng=0)
+    found = cg.propose(cg.attribute(rows[:60], reads), predictor=reads, rng=0)
     arms = {
         arm.name: arm
         for arm in cg.experiments.proposals(cg.Uniform(length=41), found).arms
@@ -476,28 +436,12 @@ def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
         assert (word["ace"].item() == 0) == bool(n)
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "near"),
-    [
-        ("TGCATG", "ATGCATGA", True),
-        ("ACGT", "CGTA", False),
-        ("TGAGTCATC", "ATGAGTCAC", True),
-    ],
-)
-def test_near_copies_are_so_in_both_orders(one, other, near):
-    assert (
-        is_near_copy(one, other, both_strands=False)
-        == near
-        == is_near_copy(other, one, both_strands=False)
-    )
-
-
 def test_natural_sequences_as_null_overlap_with_themselves():
     rows = planted(120, "TGCATG")
     network = cg.zoo.Oracle(
         cg.zoo.MotifCount("TGCATG", 2.0), cg.zoo.MotifCount("AC", 0.1)
     )
-    found = cg.propose(sequences=rows[:60], predictor=network, rng=0)
+    found = cg.propose(cg.attribute(rows[:60], network), predictor=network, rng=0)
     for null, said in (
         (cg.DinucleotideShuffle(of=rows[60:]), True),
         (cg.Genomic(of=rows[60:]), False),
@@ -508,7 +452,9 @@ def test_natural_sequences_as_null_overlap_with_themselves():
 
 
 def test_words_are_compared_with_placebo_words_of_their_width():
-    found = cg.propose(sequences=planted(150, *WORDS), predictor=rbfox1, rng=0)
+    found = cg.propose(
+        cg.attribute(planted(150, *WORDS), rbfox1), predictor=rbfox1, rng=0
+    )
     trial = cg.experiments.proposals(
         cg.Uniform(length=41), found, n_units=60, n_placebos=40
     )

@@ -228,7 +228,7 @@ def _by_base(
 @dataclass(frozen=True)
 class Pattern:
     """A pattern: its motif, base frequencies, task, windows (unit, start, stop),
-    average effect, and its methods.
+    and average effect.
     """
 
     consensus: str
@@ -236,11 +236,9 @@ class Pattern:
     task: int
     windows: NDArray[np.int64]
     effect: float
-    methods: frozenset[str]
 
 
 def distinct_patterns(
-    method: str,
     listed: list[tuple[Windows, Group]],
     edited: EditedBackgrounds,
     most: int,
@@ -255,7 +253,7 @@ def distinct_patterns(
     for of, group in listed:
         if len(found) == most:
             break
-        pattern = trimmed_pattern(method, of, group, edited, columns)
+        pattern = trimmed_pattern(of, group, edited, columns)
         done(1)
         for k, other in enumerate(found):
             first = _shared(other, pattern, both_strands)
@@ -266,49 +264,6 @@ def distinct_patterns(
         else:
             found.append(pattern)
     return found
-
-
-def with_others(
-    found: list[Pattern],
-    method: str,
-    listed: list[tuple[Windows, Group]],
-    edited: EditedBackgrounds,
-    most: int,
-    both_strands: bool,
-    columns: list[int],
-    done: Callable[[int], None] = lambda _n: None,
-) -> list[Pattern]:
-    """Return patterns with those that another method adds, at most so many.
-
-    What is in an earlier pattern, holds it or is a near copy of it (`is_near_copy`)
-    with an effect of the same sign adds its windows to that one, which keeps its motif,
-    unless it has less than half of the effect of a longer one, of which it is then a
-    part. Motifs of k letters, of which there are many, are compared before they are
-    trimmed as well.
-    """
-    merged, n_found = list(found), len(found)
-    for of, group in listed:
-        if len(merged) == n_found + most:
-            break
-        if method == "kmer":
-            spelled = decode(group.consensus[of.flank : of.flank + of.width])[0]
-            sign, task = (
-                float(np.sign(of.total[group.members].sum())),
-                int(of.task[group.members[0]]),
-            )
-            windows = np.stack([of.unit, of.start, of.start + of.width], axis=1)[
-                group.members
-            ]
-            whole = Pattern(
-                spelled, np.zeros((0, 4)), task, windows, sign, frozenset([method])
-            )
-            if _added(merged, whole, both_strands):
-                continue
-        pattern = trimmed_pattern(method, of, group, edited, columns)
-        done(1)
-        if not _added(merged, pattern, both_strands):
-            merged.append(pattern)
-    return merged
 
 
 def each_motif_once(patterns: list[Pattern], *, both_strands: bool) -> list[Pattern]:
@@ -324,34 +279,8 @@ def each_motif_once(patterns: list[Pattern], *, both_strands: bool) -> list[Patt
             continue
         one = found[letters]
         both = np.concatenate([one.windows, pattern.windows])
-        found[letters] = replace(
-            one, windows=both, methods=one.methods | pattern.methods
-        )
+        found[letters] = replace(one, windows=both)
     return list(found.values())
-
-
-def _added(merged: list[Pattern], pattern: Pattern, both_strands: bool) -> bool:
-    """Add a pattern to one that it is a copy of, in place; return whether there is
-    one.
-    """
-    for k, one in enumerate(merged):
-        same = one.task == pattern.task and one.effect * pattern.effect > 0
-        near = same and is_near_copy(
-            pattern.consensus, one.consensus, both_strands=both_strands
-        )
-        if near or (
-            len(pattern.motif) and _shared(one, pattern, both_strands) is not None
-        ):
-            both = np.concatenate([one.windows, pattern.windows])
-            is_part = len(pattern.consensus) > len(one.consensus) and abs(
-                pattern.effect
-            ) > 2 * abs(one.effect)
-            whole = pattern if len(pattern.motif) and is_part else one
-            merged[k] = replace(
-                whole, windows=both, methods=one.methods | pattern.methods
-            )
-            return True
-    return False
 
 
 def _shared(one: Pattern, other: Pattern, both_strands: bool) -> Pattern | None:
@@ -402,7 +331,6 @@ def _one_of(one: Pattern, other: Pattern, both_strands: bool) -> Pattern | None:
 
 
 def trimmed_pattern(
-    method: str,
     of: Windows,
     group: Group,
     edited: EditedBackgrounds,
@@ -421,41 +349,4 @@ def trimmed_pattern(
     unit, start = of.unit[group.members], of.start[group.members]
     places = np.stack([unit, start, start + of.width], axis=1)
     share = rows / rows.sum(axis=1, keepdims=True)
-    return Pattern(
-        decode(cut.consensus)[0], share, task, places, cut.effect, frozenset([method])
-    )
-
-
-def is_near_copy(letters: str, other: str, *, both_strands: bool) -> bool:
-    """Whether two motifs are one, shifted: they share a run of five letters, and of all
-    but two of the shorter.
-
-    Motifs of one length that differ at their ends, without a shift, are variants and no
-    copies.
-
-    Examples
-    --------
-    >>> is_near_copy("GTGACTCA", "TGACTCAC", both_strands=False)
-    True
-    >>> (
-    ...     is_near_copy("TGCATG", "AGCATG", both_strands=False),
-    ...     is_near_copy("TGAGTCA", "GTGACTC", both_strands=True),
-    ... )
-    (False, True)
-    """
-    shorter = min(len(letters), len(other))
-    least = min(max(shorter - 2, 5), shorter)
-    for one in (
-        [letters, reverse_complement_iupac(letters)] if both_strands else [letters]
-    ):
-        runs = (
-            (i, j)
-            for i in range(len(one) - least + 1)
-            for j in range(len(other) - least + 1)
-        )
-        shifted = ((i, j) for i, j in runs if i != j or len(one) != len(other))
-        if one == other or any(
-            one[i : i + least] == other[j : j + least] for i, j in shifted
-        ):
-            return True
-    return False
+    return Pattern(decode(cut.consensus)[0], share, task, places, cut.effect)

@@ -15,13 +15,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from causalgia.attribution.gradients import one_hot
-from causalgia.attribution.seqlets import (
-    Group,
-    Windows,
-    group_of,
-    window_sums,
-    windows_at,
-)
 from causalgia.checks import is_not_among
 from causalgia.design import Uniform
 from causalgia.errors import PredictorError, first_words, quoted
@@ -34,7 +27,6 @@ from causalgia.predict.torch_device import (
 from causalgia.predict.torch_exports import as_network_input
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.sequences.fasta import Sequences
-from causalgia.sequences.motifs import NARROWEST_MOTIF
 from causalgia.types import Tokens
 
 Side: TypeAlias = Literal["output", "input"]
@@ -392,10 +384,6 @@ def _without_a_number(
     return _by_channel(part, met[0], layer).isnan().any(1).any(0).cpu().numpy()
 
 
-_LEAST_BITS = 0.25
-_CHANCE_BITS = 2.16
-
-
 @dataclass(frozen=True)
 class FilterSites:
     """Windows that excite a channel to more than half of its maximum over all
@@ -465,73 +453,6 @@ def base_counts(tokens: Tokens, sites: FilterSites) -> NDArray[np.int64]:
         bases = tokens[sites.unit, sites.start + position].astype(np.int64)
         np.add.at(counts[:, position], (sites.channel, bases), 1)
     return counts
-
-
-def filter_groups(
-    network: TorchPredictor,
-    of: Sequences,
-    contributions: NDArray[np.float64],
-    width: int,
-) -> list[tuple[Windows, Group]]:
-    """Return the sites of each channel of the first convolution as windows of a
-    pattern.
-
-    A window is cut to the positions in a row that have most information, and to the
-    span of those among them with a quarter of a bit or more, and more than chance gives
-    so few sites (2.16 bits over their number). Channels with sites in fewer than two
-    sequences, or a span below four positions, propose nothing. The task is that in
-    which the windows contribute most, in standard deviations of the contributions of
-    single bases.
-
-    Parameters
-    ----------
-    network
-        The network.
-    of
-        The sequences.
-    contributions
-        Of the observed bases, (n, length, tasks).
-    width
-        Most positions of a window.
-
-    Raises
-    ------
-    PredictorError
-        If the network has no convolution, or places behind it read the whole sequence.
-    """
-    layer, side = first_activation(network, of.tokens[:1])
-    sites = filter_sites(network, layer, of, side)
-    counts = base_counts(of.tokens, sites)
-    spread = np.maximum(contributions.std(axis=(0, 1)), np.finfo(float).tiny)
-    found = []
-    for channel, table in enumerate(counts):
-        rows = np.flatnonzero(sites.channel == channel)
-        if len(set(sites.unit[rows].tolist())) < 2:
-            continue
-        share = table / table.sum(axis=1, keepdims=True)
-        bits = 2 + (
-            share * np.log2(share, where=share > 0, out=np.zeros_like(share))
-        ).sum(axis=1)
-        first = int(window_sums(bits[None], min(width, sites.width)).argmax())
-        informative = first + np.flatnonzero(
-            bits[first : first + width] > max(_LEAST_BITS, _CHANCE_BITS / len(rows))
-        )
-        if not len(informative) or np.ptp(informative) + 1 < NARROWEST_MOTIF:
-            continue
-        unit, start, span = (
-            sites.unit[rows],
-            sites.start[rows] + informative[0],
-            int(np.ptp(informative)) + 1,
-        )
-        inside = contributions[unit[:, None], start[:, None] + np.arange(span)].sum(
-            axis=1
-        )
-        task = int((np.abs(inside.mean(axis=0)) / spread).argmax())
-        windows = windows_at(
-            of.tokens, contributions, unit, start, np.full(len(unit), task), span
-        )
-        found.append((windows, group_of(np.arange(len(unit)), windows.letters)))
-    return found
 
 
 def _activated(

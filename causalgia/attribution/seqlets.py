@@ -138,17 +138,6 @@ def windows(
     return windows_at(tokens, contributions, unit, start, of_task, width)
 
 
-def all_windows(
-    tokens: Tokens, contributions: NDArray[np.float64], *, width: int
-) -> Windows:
-    """Return every window of every sequence, with the contributions of each task (n,
-    length, tasks).
-    """
-    shape = len(tokens), tokens.shape[1] - width + 1, contributions.shape[2]
-    unit, start, task = (index.ravel() for index in np.indices(shape))
-    return windows_at(tokens, contributions, unit, start, task, width)
-
-
 def windows_at(
     tokens: Tokens,
     contributions: NDArray[np.float64],
@@ -236,21 +225,6 @@ def groups(of: Windows, *, both_strands: bool) -> list[Group]:
         found.append(group_of(rows[is_member], aligned[is_member]))
         free[found[-1].members] = False
     return found
-
-
-def groups_of_kmers(of: Windows) -> list[Group]:
-    """Return windows of a task grouped by their whole motifs, in the order of their
-    first windows.
-    """
-    motifs = of.letters[:, of.flank : of.flank + of.width]
-    codes = (
-        motifs.astype(np.int64) @ 4 ** np.arange(of.width, dtype=np.int64)
-        + of.task * 4**of.width
-    )
-    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
-    order = np.argsort(inverse, kind="stable")
-    parts = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
-    return [group_of(parts[k], of.letters[parts[k]]) for k in np.argsort(first)]
 
 
 def group_of(members: NDArray[np.int64], aligned: Tokens) -> Group:

@@ -114,7 +114,7 @@ def proposals(
     >>> null = cg.Uniform(length=41)
     >>> drawn = cg.sequences.decode(null.sample(60, rng=1)["sequence"].values)
     >>> peaks = [row[:15] + "TGCATG" + row[21:] for row in drawn]
-    >>> proposed = cg.propose(sequences=peaks, predictor=additive, rng=0)
+    >>> proposed = cg.propose(cg.attribute(peaks, additive), predictor=additive, rng=0)
     >>> experiment = cg.experiments.proposals(null, proposed, n_units=200)
     >>> answer = experiment.analyze(cg.run(experiment, additive, rng=2))
     >>> answer.decisions["verdict"].sel(contrast="TGCATG").values.item()

@@ -666,14 +666,14 @@ def planted() -> np.ndarray:
     return tokens
 
 
-def proposed(change: Any = lambda table: table, **settings: Any) -> Any:
+def proposed(change: Any) -> Any:
     """Of seqlets that another called, changed."""
     rows = planted()
     start = [row.find("TGCATG") for row in decode(rows)]
     table = pd.DataFrame({"example_idx": np.arange(12), "start": start})
     table = table.assign(end=table["start"] + 6, attribution=1.0)
     return cg.propose(
-        sequences=rows, predictor=rbfox1, seqlets=change(table), rng=0, **settings
+        cg.attribute(rows, rbfox1), predictor=rbfox1, seqlets=change(table), rng=0
     )
 
 
@@ -697,12 +697,6 @@ PROPOSALS = [
         "start",
     ),
     Row(
-        "a width of given seqlets",
-        lambda: proposed(width=8),
-        PredictorError,
-        "width",
-    ),
-    Row(
         "maps of another predictor",
         lambda: cg.propose(
             cg.attribute(planted(), cg.zoo.oracle("additive")),
@@ -711,14 +705,6 @@ PROPOSALS = [
         ),
         PredictorError,
         "predictor",
-    ),
-    Row(
-        "backgrounds of another length",
-        lambda: cg.propose(
-            sequences=planted(), predictor=rbfox1, null=cg.Uniform(length=40), rng=0
-        ),
-        PredictorError,
-        "null",
     ),
 ]
 
