@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
+from test_map_averages import starting_at
 
 import causalgia as cg
 from causalgia.errors import (
@@ -739,7 +740,7 @@ def test_nothing_of_this_room_returns_a_p_value(drawn):
     maps = cg.attribute(
         drawn, predictor, method="integrated_gradients", n_baselines=3, rng=0
     )
-    mean = cg.attribution.average(maps, [0, 1, 2], width=4)
+    mean = cg.attribution.average(maps, starting_at([0, 1, 2], 4))
     for made in (maps, mean):
         assert not {"p", "log_p", "q"} & set(made.variables)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from test_map_averages import starting_at
 
 import causalgia as cg
 
@@ -27,7 +28,7 @@ def test_maps_of_either_layout_are_those_of_their_sequences():
         np.testing.assert_array_equal(other["observed"], TOKENS)
     own = np.take_along_axis(SCORES, TOKENS[..., None].astype(int), 2)[..., 0]
     np.testing.assert_allclose(cg.attribution.contributions(maps)[..., 0], own)
-    starts = cg.attribution.average(maps, [0, 1, 2], width=2)
+    starts = cg.attribution.average(maps, starting_at([0, 1, 2], 2))
     np.testing.assert_allclose(
         starts["ace"][0, 0], SCORES[[0, 1, 2], [0, 1, 2], 0].mean()
     )

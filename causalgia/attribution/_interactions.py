@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,29 +15,24 @@ from numpy.typing import NDArray
 from causalgia.analysis import as_result
 from causalgia.attributes import OF_NULL, attributes
 from causalgia.attribution._attribute import (
-    Method,
     attribute,
     check_no_track,
     columns_of_tasks,
 )
-from causalgia.attribution.attribution_maps import contributions, find_aligned
+from causalgia.attribution.attribution_maps import contributions
 from causalgia.attribution.map_scores import (
     PairChanges,
     as_explained,
     count_skipped,
     pair_mutagenesis,
 )
-from causalgia.checks import as_count, as_span, is_whole
-from causalgia.design import NullModel
+from causalgia.checks import as_span, is_whole
 from causalgia.errors import DesignError, PredictorError, quoted
 from causalgia.numerics.float_errors import usual_errors
-from causalgia.numerics.moments import observed_scores
 from causalgia.numerics.row_blocks import agreement_of_blocks
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.sequences.fasta import Sequences, Source, sequence_fingerprints
-from causalgia.sequences.motif_names import MotifLike, is_pattern
-from causalgia.sequences.motif_scores import Instances
 from causalgia.sequences.random import random_words
 from causalgia.sequences.skipped_inputs import (
     Skip,
@@ -47,6 +42,7 @@ from causalgia.trial.outcomes import floor_of_one, meter
 from causalgia.types import Tokens
 
 _MOST_PAIRS = 20_000
+_EXCHANGES = 9  # of a site, drawn or all
 _MOST_NUMBERS = 2**26
 _TERMS = 4
 """Sum of the absolute weights of the four means in an interaction."""
@@ -59,7 +55,6 @@ def interactions(
     *,
     positions: Iterable[int] | None = None,
     pairs: Iterable[Sequence[int]] | None = None,
-    anchor: MotifLike | Instances | None = None,
     tasks: str | Sequence[str] | None = None,
     skip: Skip = (),
     progress: bool = True,
@@ -77,20 +72,13 @@ def interactions(
     ----------
     sequences
         Sequences of one length, as for ``cg.Genomic(of=...)``, or a Dataset from
-        ``null.sample``. A position means the same in all of them, unless they are
-        aligned by `anchor`.
+        ``null.sample``. A position means the same in all of them.
     predictor
         The network.
     positions
-        Positions (from 0) of which all pairs are measured; by default all, of a motif
-        those of the motif.
+        Positions (from 0) of which all pairs are measured; by default all.
     pairs
         Instead of `positions`: pairs such as ``[(8, 28), (9, 28)]``.
-    anchor
-        What positions are counted from: a string of IUPAC letters or a motif, on either
-        strand, as in `causalgia.sequences.find_instances`; its instances; or one start
-        for each sequence. Units are then instances, and positions beside the motif are
-        allowed: -1 is the base before it.
     tasks
         Names or patterns such as ``"DNASE:*"`` of tasks; by default all.
     skip
@@ -105,16 +93,14 @@ def interactions(
     Dataset
         Effects: ``ice (unit, contrast, task[, model])`` on the predictor's scale, with
         a contrast ``"8:28"`` for each pair and its coordinates ``first`` and
-        ``second``, first < second. Units keep ``parent``; aligned ones have ``start``
-        and ``strand``. `causalgia.estimate` averages over units with errors clustered
-        by parent, `causalgia.simultaneous` accounts for the
-        number of pairs by the largest t, and `causalgia.decide` gives verdicts.
+        ``second``, first < second. Units keep ``parent``. `causalgia.estimate` averages
+        over units with errors clustered by parent, `causalgia.simultaneous` accounts
+        for the number of pairs by the largest t, and `causalgia.decide` gives verdicts.
 
     Raises
     ------
     PredictorError
-        If positions or pairs lie outside the sequences, occur twice, or are too many;
-        or there is no instance.
+        If positions or pairs lie outside the sequences, occur twice, or are too many.
     PredictorError
         If it is no predictor, answers along a track, or an answer is not finite.
     SequenceError
@@ -165,11 +151,13 @@ def interactions(
     check_predictor(predictor, "interactions(sequences, predictor)")
     check_no_track(predictor)
     of = as_explained(sequences, skip)
-    units = _units(of, anchor)
-    names, table = _requested(
-        positions, pairs, of.length if anchor is None else units.width
-    )
-    places = _places_in(of, units, names)
+    names, table = _requested(positions, pairs, of.length)
+    if names[0] < 0 or names[-1] >= of.length:
+        raise PredictorError(
+            f"positions {names[0]} to {names[-1]} leave the sequences of "
+            f"{of.length:,} bp"
+        )
+    places = np.tile(names, (len(of), 1))
     predictor.predict(of.tokens[:1])  # which names the tasks, where none were given
     columns = columns_of_tasks(predictor, of, tasks)
     known = (
@@ -177,60 +165,29 @@ def interactions(
         if isinstance(columns, slice)
         else [predictor.tasks[k] for k in columns]
     )
-    n_numbers = len(units.row) * len(table) * len(known) * len(predictor.parts)
+    n_numbers = len(of) * len(table) * len(known) * len(predictor.parts)
     if n_numbers > _MOST_NUMBERS:
         raise PredictorError(
             f"{n_numbers:,} interactions (units x pairs x tasks x predictors) are "
             f"more than {_MOST_NUMBERS:,}"
         )
-    n_answers = len(units.row) * (1 + 3 * len(names) + 9 * len(table))
+    n_answers = len(of) * (1 + 3 * len(names) + 9 * len(table))
     with meter(n_answers * len(predictor.parts), show=progress) as done:
         found = [
             pair_mutagenesis(
-                part, of.tokens[units.row], places, table, progress=done, tasks=columns
+                part, of.tokens, places, table, progress=done, tasks=columns
             )
             for part in predictor.parts
         ]
     return _effects(
         found,
         of,
-        units,
         names,
         table,
         predictor,
         known,
         sequences,
-        aligned=anchor is not None,
     ).assign_attrs(count_skipped(of))
-
-
-class _Units(NamedTuple):
-    """Where positions are counted from: sequence, start and strand of each unit, and
-    the width of a motif.
-    """
-
-    row: NDArray[np.int64]
-    start: NDArray[np.int64]
-    strand: NDArray[np.str_]
-    width: int
-
-
-def _units(of: Sequences, anchor: Any) -> _Units:
-    n = len(of)
-    if anchor is None:
-        return _Units(np.arange(n), np.zeros(n, np.int64), np.full(n, "+"), of.length)
-    by_width = is_pattern(anchor) or isinstance(anchor, Instances)
-    observed = xr.Dataset({"observed": (("unit", "position"), of.tokens)})
-    found = find_aligned(
-        observed,
-        anchor,
-        width=None if by_width else 1,
-        threshold=None,
-        both_strands=True,
-    )
-    if not len(found):
-        raise PredictorError(f"no instance of {quoted(anchor)} in {n:,} sequences")
-    return _Units(found.row, found.start, found.strand, found.width if by_width else 0)
 
 
 def _requested(
@@ -242,10 +199,6 @@ def _requested(
     if positions is not None and pairs is not None:
         raise PredictorError("positions= and pairs= are both given")
     if pairs is None:
-        if positions is None and not width:
-            raise PredictorError(
-                "starts without positions=, which are counted from each start"
-            )
         names = np.sort(
             _as_whole_numbers(
                 range(width) if positions is None else positions, "positions"
@@ -295,44 +248,24 @@ def _check_number(n_pairs: int, n_positions: int) -> None:
         )
 
 
-def _places_in(
-    of: Sequences, units: _Units, names: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Return the positions in the sequence of each unit, (units, positions)."""
-    minus = (units.strand == "-")[:, None]
-    last = (units.start + units.width - 1)[:, None]
-    places = np.where(minus, last - names, units.start[:, None] + names)
-    outside = (places < 0) | (places >= of.length)
-    if not outside.any():
-        return places
-    unit, name = np.argwhere(outside)[0]
-    raise PredictorError(
-        f"position {names[name]} lies outside the sequence of {of.length:,} bp at "
-        f"place {unit} of {len(units.row):,}"
-    )
-
-
 def _effects(
     found: Sequence[PairChanges],
     of: Sequences,
-    units: _Units,
     names: NDArray[np.int64],
     table: NDArray[np.int64],
     predictor: Predictor,
     tasks: list[str],
     sequences: Any,
-    *,
-    aligned: bool,
 ) -> xr.Dataset:
     pairs = names[table]
     coords: dict[str, Any] = {
-        "unit": np.arange(len(units.row)),
+        "unit": np.arange(len(of)),
         "contrast": [f"{first}:{second}" for first, second in pairs.tolist()],
         "first": ("contrast", pairs[:, 0]),
         "second": ("contrast", pairs[:, 1]),
         "task": tasks,
-        "parent": ("unit", np.asarray(of.parents)[units.row]),
-        "sequence_fingerprint": ("unit", sequence_fingerprints(of.tokens)[units.row]),
+        "parent": ("unit", np.asarray(of.parents)),
+        "sequence_fingerprint": ("unit", sequence_fingerprints(of.tokens)),
     }
     attrs: dict[str, Any] = attributes(
         assignment="crossover",
@@ -348,22 +281,20 @@ def _effects(
         map_method="pair mutagenesis",
         predictor_fingerprint=predictor.fingerprint,
         sequences=of.digest,
-        consensus=_consensus(of, units, names[0], names[-1]),
+        consensus=_consensus(of.tokens[:, names[0] : names[-1] + 1]),
         consensus_start=int(names[0]),
     )
     if isinstance(sequences, xr.Dataset):
         of_units, drawn_by = ("parent", "gc"), OF_NULL
         coords |= {
-            name: ("unit", sequences[name].to_numpy()[units.row])
+            name: ("unit", sequences[name].to_numpy())
             for name in of_units
             if name in sequences
         }
-        coords["unit"] = coords["unit"] if aligned else sequences["unit"].to_numpy()
+        coords["unit"] = sequences["unit"].to_numpy()
         attrs |= {
             name: sequences.attrs[name] for name in drawn_by if name in sequences.attrs
         }
-    if aligned:
-        coords |= {"start": ("unit", units.start), "strand": ("unit", units.strand)}
     if predictor.models is not None:
         coords["model"] = list(predictor.models)
     return as_result(xr.Dataset(_columns(found, predictor), coords, attrs), "effects")
@@ -406,24 +337,10 @@ def _columns(found: Sequence[PairChanges], predictor: Predictor) -> dict[str, An
     }
 
 
-def _consensus(of: Sequences, units: _Units, first: int, last: int) -> str:
-    """Return the most frequent letter of the units at each position from the first to
-    the last.
-    """
-    between, minus = np.arange(first, last + 1), (units.strand == "-")[:, None]
-    places = np.where(
-        minus,
-        (units.start + units.width - 1)[:, None] - between,
-        units.start[:, None] + between,
-    )
-    letters = of.tokens[units.row[:, None], places]
-    letters = np.where(minus, 3 - letters, letters)
-    return "".join(
-        "ACGT"[base]
-        for base in np.stack(
-            [(letters == base).sum(axis=0) for base in range(4)]
-        ).argmax(axis=0)
-    )
+def _consensus(letters: Tokens) -> str:
+    """Return the most frequent letter of the units at each position."""
+    counts = np.stack([(letters == base).sum(axis=0) for base in range(4)])
+    return "".join("ACGT"[base] for base in counts.argmax(axis=0))
 
 
 @usual_errors
@@ -432,10 +349,6 @@ def dfim(
     predictor: Predictor,
     source: int | tuple[int, int],
     *,
-    method: Method = "ism",
-    baselines: NullModel | None = None,
-    n_baselines: int = 64,
-    n_exchanges: int = 9,
     rng: RNG | None = None,
     tasks: str | Sequence[str] | None = None,
     skip: Skip = (),
@@ -460,14 +373,9 @@ def dfim(
         The site: a position (from 0), or ``(start, stop)``, stop excluded; the same in
         every sequence. Of sites that move, cut the sequences around them, or make one
         call for each place.
-    method, baselines, n_baselines
-        How maps are made, as in `causalgia.attribute`.
-    n_exchanges
-        Random exchanges of the site of each sequence. Where a site has no more
-        exchanges than that (3 for a position, 9 for two), all of them are made.
     rng
-        Seed (0 is a seed), Generator or SeedSequence. For exchanges and baselines; a
-        source of one or two positions with a method without baselines needs none.
+        Seed (0 is a seed), Generator or SeedSequence, for 9 random exchanges of the
+        site of each sequence. Of one or two positions all are made, without a seed.
     tasks, skip, progress
         As in `causalgia.attribute`.
 
@@ -475,16 +383,14 @@ def dfim(
     -------
     Dataset
         A map: ``score (unit, position, task[, model])`` on the predictor's scale, 0 in
-        the site itself, with ``observed`` and ``answer``; over baselines also
-        ``score_se``, the sum of the standard errors of both maps, which the error of
-        the difference does not exceed. `causalgia.plot.map` draws it and
+        the site itself, with ``observed`` and ``answer``. `causalgia.plot.map` draws it and
         `causalgia.attribution.average` averages it over sequences.
 
     Raises
     ------
     PredictorError
-        If the source is no position or leaves the sequences, the method is unknown, a
-        seed is missing, or as in `causalgia.attribute`.
+        If the source is no position or leaves the sequences, a seed is missing, or as
+        in `causalgia.attribute`.
     PredictorError, SequenceError, EstimateError
         As in `causalgia.attribute`.
 
@@ -493,12 +399,10 @@ def dfim(
     With :math:`c_j(x)` the contribution of position j
     (`causalgia.attribution.contributions`), the score
     is :math:`c_j(x) - E_e[c_j(x_e)]`, over exchanges e in which every base of the site
-    becomes one of the other three. By ``"ism"`` with a source of one position it is the
-    interaction of pair mutagenesis, exactly. Greenside et al. replace a motif by base
-    frequencies, which is not a sequence; here every edited sequence is one. Shuffles,
-    the default baselines, are those of each edited sequence; a null model such as
-    ``baselines=cg.Uniform(length=...)`` has the same baselines for both maps, so that
-    most of their noise cancels. It takes as many maps as exchanges, and one more.
+    becomes one of the other three, by saturation mutagenesis: with a source of one
+    position it is the interaction of pair mutagenesis, exactly. Greenside et al. replace
+    a motif by base frequencies, which is not a sequence; here every edited sequence is
+    one. It takes as many maps as exchanges, and one more.
 
     References
     ----------
@@ -516,12 +420,12 @@ def dfim(
     """
     of = as_explained(sequences, skip)
     start, stop = _as_source(source, of.length)
-    width, n_exchanges = stop - start, as_count(n_exchanges, "n_exchanges")
-    every = 3**width <= n_exchanges
+    width = stop - start
+    every = 3**width <= _EXCHANGES
     if rng is None and not every:
         raise PredictorError(
             f"source=({start}, {stop}) has {3**width:,} exchanges, of which "
-            f"{n_exchanges:,} are drawn at random, and take a seed: rng=None"
+            f"{_EXCHANGES} are drawn at random, and take a seed: rng=None"
         )
     key = None if rng is None else root_key(rng)
     edits = _edits(
@@ -529,50 +433,23 @@ def dfim(
         start,
         width,
         None if every or key is None else derive(key, "exchanges"),
-        n_exchanges,
     )
 
     def mapped(what: Source | xr.Dataset) -> xr.Dataset:
-        return attribute(
-            what,
-            predictor,
-            method=method,
-            baselines=baselines,
-            n_baselines=n_baselines,
-            rng=None if key is None else derive(key, "maps"),
-            tasks=tasks,
-            progress=progress,
-        )
+        return attribute(what, predictor, tasks=tasks, progress=progress)
 
     maps = mapped(of if of.skipped else sequences)
     edited: Any = 0.0
-    error: Any = 0.0
-    n_maps = 3**width if every else n_exchanges
+    n_maps = 3**width if every else _EXCHANGES
     for tokens in edits:
         of_edit = mapped(Sequences(tokens, of.names))
         edited = edited + contributions(of_edit).to_numpy() / n_maps
-        if "score_se" in of_edit:
-            error = error + _observed_se(of_edit) / n_maps
     score = contributions(maps).to_numpy() - edited + 0.0  # no -0
     score[:, start:stop] = 0.0
     dims = tuple(dim for dim in maps["score"].dims if dim != "base")
-    found = maps.drop_vars(
-        [
-            "score",
-            "score_se",
-            "baseline_answer",
-            "completeness",
-            "completeness_se",
-            "base",
-        ],
-        errors="ignore",
-    ).assign(score=(dims, score))
-    if "score_se" in maps:
-        error = _observed_se(maps) + error
-        error[:, start:stop] = 0.0
-        found["score_se"] = (dims, error)
+    found = maps.drop_vars(["score", "base"]).assign(score=(dims, score))
     attrs = maps.attrs | attributes(
-        method="dfim", map_method=method, source=f"{start}:{stop}", n_exchanges=n_maps
+        method="dfim", map_method="ism", source=f"{start}:{stop}", n_exchanges=n_maps
     )
     return as_result(found.assign_attrs(attrs), "attributions")
 
@@ -596,14 +473,12 @@ def _as_source(source: object, length: int) -> tuple[int, int]:
     return start, stop
 
 
-def _edits(
-    of: Sequences, start: int, width: int, key: int | None, n_exchanges: int
-) -> Iterator[Tokens]:
+def _edits(of: Sequences, start: int, width: int, key: int | None) -> Iterator[Tokens]:
     """Yield the sequences with every base of the site exchanged: in all ways without a
     key, else at random.
     """
     units = np.arange(len(of), dtype=np.uint64)
-    steps: Any = product((1, 2, 3), repeat=width) if key is None else range(n_exchanges)
+    steps: Any = product((1, 2, 3), repeat=width) if key is None else range(_EXCHANGES)
     for step in steps:
         by = (
             np.asarray(step)
@@ -615,15 +490,3 @@ def _edits(
             tokens[:, start : start + width] + by.astype(np.uint8)
         ) % 4
         yield tokens
-
-
-def _observed_se(maps: xr.Dataset) -> Any:
-    """Return the standard error of the observed base's score, (unit, position, task[,
-    model]).
-    """
-    error = maps["score_se"].to_numpy()
-    return (
-        observed_scores(error, maps["observed"].to_numpy())
-        if "base" in maps["score_se"].dims
-        else error.copy()
-    )

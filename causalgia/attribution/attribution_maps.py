@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
-from causalgia.checks import as_count, listed
+from causalgia.checks import listed
 from causalgia.errors import PredictorError, quoted
 from causalgia.estimation import estimate
 from causalgia.numerics.float_errors import usual_errors
@@ -20,7 +20,7 @@ from causalgia.numerics.moments import observed_scores
 from causalgia.schema import validate
 from causalgia.sequences import find_instances
 from causalgia.sequences.fasta import Sequences, Source, as_sequences
-from causalgia.sequences.motif_names import MotifLike, is_pattern
+from causalgia.sequences.motif_names import MotifLike
 from causalgia.sequences.motif_scores import Instances
 from causalgia.types import Array
 
@@ -174,8 +174,6 @@ def average(
     attributions: xr.Dataset,
     anchor: MotifLike | Instances,
     *,
-    width: int | None = None,
-    threshold: float | None = None,
     both_strands: bool = True,
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
@@ -194,14 +192,10 @@ def average(
         From `causalgia.attribute`.
     anchor
         What the scores are aligned by: a string of IUPAC letters or a motif, found as
-        by `causalgia.sequences.find_instances`; its instances; or one start for each
-        sequence, with `width`. Those on the minus strand are turned.
-    width
-        Bases from each start, for starts alone.
-    threshold
-        p-value of a motif's lowest score, by default 1e-4; for a motif alone.
+        by `causalgia.sequences.find_instances`; or its instances. Those on the minus
+        strand are turned.
     both_strands
-        Whether reverse complements are instances; not so for RNA.
+        Whether reverse complements of a string or motif are instances; not so for RNA.
     ci_prob
         Probability of the intervals.
 
@@ -218,8 +212,8 @@ def average(
     Raises
     ------
     PredictorError
-        If there are fewer than two instances, all are in one parent, starts leave the
-        sequence, or an option does not go with `anchor`.
+        If there are fewer than two instances, all are in one parent, or they leave the
+        sequences.
     DataError
         If it is no Dataset of `causalgia.attribute`.
     SequenceError
@@ -251,13 +245,7 @@ def average(
     (8, True)
     """
     validate(attributions, "attributions")
-    found = find_aligned(
-        attributions,
-        anchor,
-        width=width,
-        threshold=threshold,
-        both_strands=both_strands,
-    )
+    found = _instances(attributions, anchor, both_strands)
     n = (
         len(np.unique(attributions["parent"].to_numpy()[found.row]))
         if "parent" in attributions
@@ -265,7 +253,7 @@ def average(
     )
     if len(found) < 2 or n < 2:
         raise PredictorError(
-            f"{len(found)} instances of {_named(anchor)} in {n} parents; an average "
+            f"{len(found)} instances of {quoted(anchor)} in {n} parents; an average "
             "needs two or more, of different parents"
         )
     return estimate(_aligned(attributions, found), ci_prob=ci_prob).drop_vars(
@@ -273,100 +261,28 @@ def average(
     )
 
 
-def find_aligned(
-    maps: xr.Dataset,
-    anchor: Any,
-    *,
-    width: int | None,
-    threshold: float | None,
-    both_strands: bool,
+def _instances(
+    maps: xr.Dataset, anchor: MotifLike | Instances, both_strands: bool
 ) -> Instances:
-    """Return the instances that `average` and `against_trial` are given by `anchor`.
-
-    Raises
-    ------
-    PredictorError
-        If they leave the sequences, or an option does not go with them.
-    """
-    if is_pattern(anchor):
-        if width is not None:
-            raise PredictorError(
-                f"width={quoted(width)} goes with starts, and {_named(anchor)} has "
-                "its own"
-            )
+    """Return the instances of a string or motif, or those that are given."""
+    if not isinstance(anchor, Instances):
         return find_instances(
-            maps["observed"].to_numpy(),
-            anchor,
-            threshold=threshold,
-            both_strands=both_strands,
+            maps["observed"].to_numpy(), anchor, both_strands=both_strands
         )
-    if threshold is not None:
-        raise PredictorError(f"threshold={quoted(threshold)} is for a motif's score")
     n, length = maps.sizes["unit"], maps.sizes["position"]
-    if isinstance(anchor, Instances):
-        found = anchor
-        if width is not None:
-            raise PredictorError(
-                f"width={quoted(width)} goes with starts; instances have width "
-                f"{found.width}"
-            )
-        if not both_strands:
-            plus = found.strand == "+"
-            found = Instances(
-                found.row[plus],
-                found.start[plus],
-                found.strand[plus],
-                found.score[plus],
-                found.width,
-            )
-    else:
-        starts = np.asarray(anchor)
-        if starts.shape != (n,) or starts.dtype.kind not in "iu":
-            raise PredictorError(
-                f"anchor= is an array of {starts.dtype} and shape {starts.shape}; a "
-                f"string, a motif, or a whole number for each of {n:,} sequences"
-            )
-        if width is None:
-            raise PredictorError("width=None: starts need a number of bases from each")
-        wide = as_count(width, "width")
-        _check_starts(starts, wide, length)
-        rows = np.arange(n)
-        found = Instances(rows, starts, np.full(n, "+"), np.zeros(n), wide)
     outside = (
-        (found.start < 0)
-        | (found.start + found.width > length)
-        | (found.row < 0)
-        | (found.row >= n)
+        (anchor.start < 0)
+        | (anchor.start + anchor.width > length)
+        | (anchor.row < 0)
+        | (anchor.row >= n)
     )
     if outside.any():
         k = int(np.argmax(outside))
         raise PredictorError(
-            f"instance {k}, row {found.row[k]}, bases {found.start[k]} to "
-            f"{found.start[k] + found.width}, lies outside {n:,} maps of {length:,} bp"
+            f"instance {k}, row {anchor.row[k]}, bases {anchor.start[k]} to "
+            f"{anchor.start[k] + anchor.width}, lies outside {n:,} maps of {length:,} bp"
         )
-    return found
-
-
-def _check_starts(starts: NDArray[np.integer[Any]], width: int, length: int) -> None:
-    """Raise PredictorError for the first start from which bases lie outside a map."""
-    last = length - width
-    if last < 0:
-        raise PredictorError(
-            f"width={quoted(width)} is more than the {length:,} bp of the maps",
-            argument="width",
-        )
-    outside = (starts < 0) | (starts > last)
-    if outside.any():
-        k = int(np.argmax(outside))
-        raise PredictorError(
-            f"anchor=: sequence {k}: start {starts[k]} is not from 0 to {last}"
-        )
-
-
-def _named(anchor: Any) -> str:
-    if isinstance(anchor, str):
-        return quoted(anchor)
-    return "the motif" if is_pattern(anchor) else "the given alignment"
+    return anchor
 
 
 def _aligned(maps: xr.Dataset, found: Instances) -> xr.Dataset:
@@ -437,8 +353,6 @@ def against_trial(
     anchor: MotifLike | Instances,
     *,
     contrast: str | None = None,
-    width: int | None = None,
-    threshold: float | None = None,
     both_strands: bool = True,
 ) -> xr.Dataset:
     """Compare the effect of a site in each sequence, by single substitutions, with its
@@ -455,7 +369,7 @@ def against_trial(
     estimates
         From `causalgia.estimate` or `causalgia.decide`: the effect of the site alone,
         such as of an arm that embeds it in backgrounds.
-    anchor, width, threshold, both_strands
+    anchor, both_strands
         Where the sites are, as in `causalgia.attribution.average`.
     contrast
         The contrast of that effect; by default the only one.
@@ -529,13 +443,7 @@ def against_trial(
         raise PredictorError(
             "the estimates have no intervals (one unit, or target='units')"
         )
-    found = find_aligned(
-        attributions,
-        anchor,
-        width=width,
-        threshold=threshold,
-        both_strands=both_strands,
-    )
+    found = _instances(attributions, anchor, both_strands)
     if not len(found):
         raise PredictorError("no site in these sequences")
     of_position = contributions(attributions).to_numpy()

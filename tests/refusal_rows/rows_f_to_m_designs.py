@@ -272,17 +272,6 @@ ROWS = [
         PredictorError,
     ),
     Row(
-        "an anchor that is nowhere",
-        lambda: interactions(nine(), network(), anchor="AAAAAAAA"),
-        PredictorError,
-        "AAAAAAAA",
-    ),
-    Row(
-        "positions beyond some anchored sequence",
-        lambda: interactions(nine(), network(), anchor=[0, 4, 2], positions=[-1, 6]),
-        PredictorError,
-    ),
-    Row(
         "more pairs than an hour answers",
         lambda: interactions(decode(letters(1, 300)), network()),
         PredictorError,
@@ -307,11 +296,6 @@ ROWS = [
         lambda: average(
             maps(SITES[:2]).assign_coords(parent=("unit", ["a", "a"])), "GATA"
         ),
-        PredictorError,
-    ),
-    Row(
-        "an average beyond the sequence",
-        lambda: average(maps(SITES), [0, 1, 2, 3, 9], width=3),
         PredictorError,
     ),
     Row(
