@@ -279,7 +279,7 @@ def test_a_package_that_numba_cannot_cache_is_imported_all_the_same(monkeypatch)
     with pytest.raises(RuntimeError):
         importlib.import_module("memelite")
     with pytest.raises(PredictorError):  # which is asked after the import
-        causalgia.attribution.match({"AP-1": "TGACTCA"}, trim=2)
+        causalgia.attribution.match({"AP-1": "TGACTCA"}, expected="no factor")
 
 
 _FOLDERS = """

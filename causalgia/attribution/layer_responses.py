@@ -19,7 +19,7 @@ from causalgia.attributes import attributes
 from causalgia.attribution.map_scores import as_explained, as_torch_predictor
 from causalgia.attribution.motif_naming import expected_match, motif_name
 from causalgia.attribution.seqlets import threads_of_torch
-from causalgia.checks import as_names, is_real, listed, nearest
+from causalgia.checks import as_names, listed, nearest
 from causalgia.choices import BASES
 from causalgia.compiled import caching_if_possible
 from causalgia.errors import (
@@ -144,6 +144,10 @@ def filters(
 
 
 Motifs: TypeAlias = xr.Dataset | MotifList
+#: bits of the first and the last column that is compared: with the flanks of 32 filters,
+#: 4 to 7 of them with their columns in random order had a q below .05; without, none of
+#: 96
+_TRIM = 0.25
 _LEAST_TARGETS = 50  # motifs; with fewer, those of JASPAR stand beside them
 _RANDOM = 20
 
@@ -152,7 +156,6 @@ def match(
     motifs: Motifs,
     database: Motifs = "JASPAR",
     *,
-    trim: float = 0.25,
     taxon: str | None = "vertebrates",
     expected: str | Sequence[str] | None = None,
 ) -> xr.Dataset:
@@ -182,10 +185,6 @@ def match(
         ``"JASPAR"``: the CORE collection inside pyjaspar, newest versions; or motifs,
         in the same forms. The p-value of a pair depends on the columns of the whole database: fewer than
         50 motifs are compared beside those of JASPAR.
-    trim
-        Flanks of `motifs` with fewer bits than this are cut off. With the flanks of 32
-        filters, 4 to 7 of them with their columns in random order had a q below .05;
-        without, none of 96.
     taxon
         Taxonomic group of JASPAR, and of motifs of `database` that are given by their
         names; None: all.
@@ -206,12 +205,12 @@ def match(
         one, empty if its q is above .1; ``runners_up``, the next two names; and
         ``tf_class, tf_family`` of the matrix that has the name. With
         `expected`, ``expected_nearest`` and ``expected_q (motif)``, over its class. A motif without a
-        position of `trim` bits, as of a filter without sites, has p and q of 1.
+        position of .25 bits, as of a filter without sites, has p and q of 1.
 
     Raises
     ------
     PredictorError
-        If there is no motif, two have one name, `trim` is not 0 to 2 bits, or the
+        If there is no motif, two have one name, or the
         database has no motif of an expected name.
     SequenceError
         If `causalgia.motif` does not know a motif.
@@ -249,12 +248,7 @@ def match(
     check_enough_targets(len(targets))
     beside = jaspar_motifs(taxon) if len(targets) < _LEAST_TARGETS else {}
     tables = [_columns(one) for one in (*targets.values(), *beside.values())]
-    if not is_real(trim) or not 0 <= trim < 2:
-        raise PredictorError(f"trim={quoted(trim)} must be bits from 0 to below 2")
-    # a column of no information at all has no Tomtom score
-    held = [
-        np.flatnonzero(one.information > max(trim, 1e-9)) for one in queries.values()
-    ]
+    held = [np.flatnonzero(one.information > _TRIM) for one in queries.values()]
     informative = [i for i, positions in enumerate(held) if len(positions)]
     p = np.ones((len(queries), len(targets)))
     if informative:

@@ -23,7 +23,7 @@ from causalgia.design.pattern_interventions import (
 from causalgia.design.patterns import Pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.sequences.alphabet import decode, encode
-from causalgia.streams import RNG, derive, root_key
+from causalgia.streams import derive, root_key
 from causalgia.types import Tokens, Units
 
 N_ORDERS = 19
@@ -86,7 +86,7 @@ def in_another_order(arm: Intervention, motif: Pattern, word: str) -> Interventi
 
 
 def other_orders(
-    motif: Pattern, n: int, *, beside: Iterable[Pattern] = (), rng: RNG = 0
+    motif: Pattern, n: int, *, beside: Iterable[Pattern] = ()
 ) -> list[str]:
     """Return n words of a motif's letters in other orders, with as many CG and without
     a site of it, or of others beside it, on either strand; all of them where there are
@@ -108,7 +108,7 @@ def other_orders(
     """
     from causalgia.sequences.motif_scores import holds_site
 
-    key = derive(root_key(rng), "other orders", str(motif.identity))
+    key = derive(root_key(0), "other orders", str(motif.identity))
     letters = motif.consensus.replace("U", "T")
     if not motif.random and count_orders(letters) <= MOST_ENUMERATED:
         words = np.random.default_rng(key).permutation(admissible(letters))

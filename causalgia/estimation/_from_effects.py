@@ -704,9 +704,7 @@ def _as_covariance(values: Any, labels: npt.NDArray[Any], *, singular: bool) -> 
     return (matrix + matrix.T) / 2
 
 
-def typical_df(
-    estimates: xr.Dataset, counted: npt.NDArray[np.bool_] | None = None
-) -> float:
+def typical_df(estimates: xr.Dataset) -> float:
     """Return the median degrees of freedom of the standard errors, infinite if there
     are none.
 
@@ -714,8 +712,6 @@ def typical_df(
     ----------
     estimates
         With ``df (contrast, task[, model])``, or without.
-    counted
-        Which contrasts to use, shape ``(contrast,)``; None: all.
 
     Examples
     --------
@@ -727,8 +723,7 @@ def typical_df(
     """
     if "df" not in estimates:
         return np.inf
-    df = estimates["df"].transpose("contrast", ...).to_numpy()
-    df = df if counted is None else df[counted]
+    df = estimates["df"].to_numpy()
     known = df[~np.isnan(df)]
     return float(np.median(known)) if known.size else np.inf
 

@@ -213,9 +213,7 @@ def _check_names_groups(
         )
 
 
-def as_contrasts(
-    value: Any, known: list[Any], argument: str, *, or_else: str = ""
-) -> list[Any]:
+def as_contrasts(value: Any, known: list[Any], argument: str) -> list[Any]:
     """Return the contrasts that a value names, by their labels.
 
     Raises
@@ -235,8 +233,7 @@ def as_contrasts(
     names = in_order(value)
     if not names:
         raise EstimateError(
-            f"{argument}={quoted(value)} is not {or_else}one or more names of "
-            "contrasts",
+            f"{argument}={quoted(value)} is not one or more names of contrasts",
             argument=argument,
         )
     unknown = [name for name in names if name not in known]

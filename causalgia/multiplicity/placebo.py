@@ -291,7 +291,7 @@ def _placebos_of_one_class(table: xr.Dataset, share: float) -> Mask:
     return placebos
 
 
-def tasks_without_scale(estimates: xr.Dataset, share: float = _CENTRAL_SHARE) -> Mask:
+def tasks_without_scale(estimates: xr.Dataset) -> Mask:
     """Return the tasks in which the placebos set no scale, shape ``(task,)``:
     `placebo_region` refuses those.
 
@@ -319,8 +319,8 @@ def tasks_without_scale(estimates: xr.Dataset, share: float = _CENTRAL_SHARE) ->
     for rows in placebo_classes(estimates):
         own = estimates.isel(contrast=rows)
         placebos = is_placebo(own)
-        _check_n_placebos(int(placebos.sum()), share)
-        found = _region_limits(own, placebos, share)
+        _check_n_placebos(int(placebos.sum()), _CENTRAL_SHARE)
+        found = _region_limits(own, placebos, _CENTRAL_SHARE)
         none |= _is_narrow(found.true, found.spread) | ~(found.lower < found.upper)
     of_task = np.moveaxis(none, estimates["ace"].dims[1:].index("task"), 0)
     return np.asarray(of_task.reshape(len(of_task), -1).any(axis=1))

@@ -400,19 +400,14 @@ def analysis_differences(
 
 
 def name_differences(
-    what: str,
-    there: Sequence[str],
-    here: Iterable[str],
-    where: str,
-    *,
-    added_counts: bool = True,
+    what: str, there: Sequence[str], here: Iterable[str], where: str
 ) -> list[Deviation]:
     """Return a deviation for each contrast or task that was added (exploratory) or left
     out (to be reported).
     """
     found = list(here)
     known, present = set(there), set(found)
-    added = [name for name in found if name not in known] if added_counts else []
+    added = [name for name in found if name not in known]
     left_out = [name for name in there if name not in present]
     return [
         *(

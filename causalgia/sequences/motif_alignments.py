@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import as_number
 from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.motifs import Motif
 
@@ -19,8 +18,8 @@ _LEAST_CORRELATION = 0.75
 _LEAST_OVERLAP = 4
 
 
-def motif_core(motif: Motif, *, bits: float = CORE_BITS) -> Motif:
-    """Return a motif without the positions at its ends that have less than `bits` of
+def motif_core(motif: Motif) -> Motif:
+    """Return a motif without the positions at its ends that have less than `CORE_BITS` of
     information.
 
     A core has four positions or more: the four with the most information, of a motif
@@ -29,15 +28,12 @@ def motif_core(motif: Motif, *, bits: float = CORE_BITS) -> Motif:
     Parameters
     ----------
     motif
-        The motif, w positions.
-    bits
-        Least information of its first and last position; information is
-        ``2 + sum_b p_b log2(p_b)``.
+        The motif, w positions; their information is ``2 + sum_b p_b log2(p_b)``.
 
     Raises
     ------
     SequenceError
-        If the motif has no position of `bits`.
+        If the motif has no position of so much.
 
     Examples
     --------
@@ -45,12 +41,11 @@ def motif_core(motif: Motif, *, bits: float = CORE_BITS) -> Motif:
     >>> motif_core(cg.motif("MA0035.5")).consensus
     'CTAATCT'
     """
-    limit = as_number(bits, "bits", least=0.0)
     information = np.asarray(motif.information)
-    above = np.flatnonzero(information >= limit)
+    above = np.flatnonzero(information >= CORE_BITS)
     if not len(above):
         raise SequenceError(
-            f"motif {quoted(motif.name)} has no position of {limit:g} bits, and no "
+            f"motif {quoted(motif.name)} has no position of {CORE_BITS:g} bits, and no "
             "core; leave it out"
         )
     start, stop = int(above[0]), int(above[-1]) + 1
@@ -75,7 +70,6 @@ def motif_families(
     motifs: Sequence[Motif],
     *,
     both_strands: bool = True,
-    alike: float = _LEAST_CORRELATION,
 ) -> list[int]:
     r"""Return the family of each motif, as the index of its first member.
 
@@ -126,7 +120,7 @@ def motif_families(
             size = wide_of * own[i] * np.array([own[k] for k in leaders])
             score = best_alignments(table, padded, both_strands=both_strands) / size
             best = int(np.argmax(score))
-            if score[best] >= alike:
+            if score[best] >= _LEAST_CORRELATION:
                 found.append(leaders[best])
                 continue
         leaders.append(i)

@@ -15,6 +15,7 @@ from causalgia.sequences.windowed_variants import Change
 from causalgia.types import Array
 
 _AT_ONCE = 500
+_THRESHOLD = 1e-4
 
 
 class MotifChanges(NamedTuple):
@@ -38,10 +39,7 @@ class MotifChanges(NamedTuple):
 
 
 def motif_changes(
-    changes: Sequence[Change],
-    motifs: Mapping[str, Motif],
-    *,
-    threshold: float = 1e-4,
+    changes: Sequence[Change], motifs: Mapping[str, Motif]
 ) -> MotifChanges:
     """Return the motif that each variant makes or breaks: of those that match one of
     the alleles, the one whose score differs most between them.
@@ -54,10 +52,9 @@ def motif_changes(
         What each variant changes, with the bases beside it: as many on each side as the
         longest motif has, less one.
     motifs
-        Name -> motif.
-    threshold
-        p-value of the lowest score that is a match, of one place and strand among
-        uniform random bases; a motif too short for it matches by its best string.
+        Name -> motif. The lowest score that is a match has a p-value of 1e-4, of one
+        place and strand among uniform random bases; a motif too short for it matches by
+        its best string.
 
     References
     ----------
@@ -77,7 +74,7 @@ def motif_changes(
     lowest = np.empty(len(names))
     for i, step in enumerate(steps):
         tails = tail_probabilities(step)
-        least = max(threshold, tails[-1]) * (1 + 1e-9)
+        least = max(_THRESHOLD, tails[-1]) * (1 + 1e-9)
         lowest[i] = step.min(axis=1).sum() + np.argmax(tails <= least)
     most, which = np.zeros(len(changes)), np.full(len(changes), -1)
     score, minus = np.full((len(changes), 2), np.nan), np.zeros(len(changes), bool)
