@@ -9,11 +9,12 @@ in a variable.
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from itertools import product
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from causalgia.attributes import about
 from causalgia.checks import in_list
@@ -126,6 +127,45 @@ class Statement:
     clauses: tuple[tuple[Any, ...], ...]
     task: str | None = None
     model: str | None = None
+
+
+State: TypeAlias = Literal["ok", "note", "pass", "warn", "fail", "FAIL"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of a check, in values; `causalgia.tell.checks` says it.
+
+    Attributes
+    ----------
+    name
+        Name of the check.
+    state
+        Of a check of a claim ``"pass"``, ``"warn"`` or ``"fail"``. Of one of a design
+        ``"ok"``; ``"note"``: worth knowing; ``"warn"``: the result of a trial would
+        suffer; ``"FAIL"``: `causalgia.run` would refuse, or its results would be wrong.
+    value, threshold
+        The statistic, and the bound up to or from which it passes.
+    values
+        What its words are made of.
+    words
+        Row of `causalgia.tell.checks.CHECKS`; empty: that of its name.
+    n_predictions
+        Number of sequences that the check predicted.
+    figure, text, cure
+        Name of the statistic, what was found, and what to do.
+    """
+
+    name: str
+    state: State
+    value: float = math.nan
+    threshold: float = math.nan
+    values: Mapping[str, Any] = field(default_factory=dict)
+    words: str = ""
+    n_predictions: int = 0
+    figure: str = ""
+    text: str = ""
+    cure: str = ""
 
 
 def said_to_json(sentences: Iterable[str]) -> str:

@@ -15,7 +15,8 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.design.placebo_contrasts import other_orders
-from causalgia.refutation import Claim, placebo_controls
+from causalgia.notes import Finding
+from causalgia.refutation import Claim
 from causalgia.refutation.claim import permutation_p, upper_tail
 from causalgia.refutation.claim_limits import dose_reversal, other_null_models
 from causalgia.refutation.null_shift import (
@@ -45,6 +46,7 @@ from causalgia.refutation.unit_faults import (
     subset_of_units,
 )
 from causalgia.schema import validate
+from causalgia.tell.checks import said
 from causalgia.trial.design_notes import auroc
 from causalgia.zoo import MotifCount, Oracle
 
@@ -759,8 +761,9 @@ def test_orders_have_as_many_cg_and_hold_no_site_of_the_other_motif() -> None:
 
 
 def test_a_share_just_below_none_prints_as_none():
-    words = placebo_controls._specific_share_in_words(-0.003, 0.5, "effect")
-    assert words.startswith("100 %")
+    values = {"share": -0.003, "p": 0.5, "effect": "effect"}
+    found = Finding("specific share", "fail", -0.003, 0.5, values)
+    assert said(found).text.startswith("100 %")
 
 
 def test_p_values_below_one_in_ten_thousand_are_printed_as_such():

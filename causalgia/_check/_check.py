@@ -29,7 +29,7 @@ from causalgia._check.cost import (
     store_bytes,
     throughput_of_long,
 )
-from causalgia._check.findings import Check, Finding, measure_incremental_gain
+from causalgia._check.findings import Check, measure_incremental_gain
 from causalgia._check.other_strand import oriented_arms, other_strand
 from causalgia._check.probe import (
     AGAINST_EXACT,
@@ -52,6 +52,7 @@ from causalgia.errors import (
     PredictorError,
     quoted,
 )
+from causalgia.notes import Finding
 from causalgia.numerics.float_errors import usual_errors
 from causalgia.predict import Predictor
 from causalgia.predict.answer_comparisons import asks_one_by_one
@@ -227,10 +228,12 @@ class _CheckRun:
             why = str(error)
             reported = why in {finding.text for finding in self.findings}
             not_measured = Finding(
-                name, "note", "not measured: the predictor does not answer, see above"
+                name,
+                "note",
+                text="not measured: the predictor does not answer, see above",
             )
             self.findings.append(
-                not_measured if reported else Finding(name, "FAIL", why)
+                not_measured if reported else Finding(name, "FAIL", text=why)
             )
             return None
 
@@ -260,7 +263,7 @@ class _CheckRun:
             PredictorError
         ) as error:  # a trial does not ask for the other strand: no failure
             self.findings.append(
-                Finding("strand symmetry", "note", f"not measured: {error}")
+                Finding("strand symmetry", "note", text=f"not measured: {error}")
             )
             return
         self.findings.append(findings.strands(asymmetry, pairs))
@@ -273,7 +276,7 @@ class _CheckRun:
         arms = oriented_arms(trial.design, trial.predictor, question)
         text = self._measured("other strand", lambda: other_strand(arms, trial))
         if text:
-            self.findings.append(Finding("other strand", "warn", text))
+            self.findings.append(Finding("other strand", "warn", text=text))
 
     def _floor(self, sample: ProbeUnits, *, usable: bool) -> None:
         """Measure rounding, if every sequence has one answer."""
@@ -283,7 +286,7 @@ class _CheckRun:
                 Finding(
                     name,
                     "note",
-                    "not measured: a sequence has no one answer, see above",
+                    text="not measured: a sequence has no one answer, see above",
                 )
             )
             return

@@ -7,7 +7,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -16,6 +16,7 @@ from causalgia._check.cost import Cost, Throughput
 from causalgia._check.probe import AGAINST_EXACT, ProbeUnits, Repeats
 from causalgia.attributes import about
 from causalgia.errors import FallbackWarning, quoted
+from causalgia.notes import Finding
 from causalgia.predict._torch_network import torch_network
 from causalgia.trial.stages import duration
 from causalgia.workers.clusters import available_cores
@@ -122,32 +123,6 @@ def _summarize_tried(tried: list[WidthResult], *, in_use: bool) -> IncrementalGa
     return IncrementalGain(reason, in_use, share, deviation)
 
 
-State: TypeAlias = Literal["ok", "note", "warn", "FAIL"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check.
-
-    Attributes
-    ----------
-    name
-        Name of the check.
-    state
-        ``"ok"``; ``"note"``: worth knowing; ``"warn"``: the result of a trial would
-        suffer; ``"FAIL"``: `causalgia.run` would refuse, or its results would be wrong.
-    text
-        The result, and the cure.
-    """
-
-    name: str
-    state: State
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.state:<4}  {self.name:<23}  {self.text}"
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Check:
     """The result of `causalgia.check`; printed, one line for each check.
@@ -240,7 +215,8 @@ class Check:
         )
 
     def __str__(self) -> str:
-        return "\n".join([self.about, "", *map(str, self.findings), "", self.verdict])
+        lines = [f"{one.state:<4}  {one.name:<23}  {one.text}" for one in self.findings]
+        return "\n".join([self.about, "", *lines, "", self.verdict])
 
     __repr__ = __str__
 
@@ -273,9 +249,9 @@ def answers(constant: str, sample: ProbeUnits) -> Finding:
         return Finding(
             "answers",
             "warn",
-            f"{text}, but one and the same for every sequence ({constant})",
+            text=f"{text}, but one and the same for every sequence ({constant})",
         )
-    return Finding("answers", "ok", text)
+    return Finding("answers", "ok", text=text)
 
 
 def determinism(found: Repeats) -> Finding:
@@ -284,14 +260,14 @@ def determinism(found: Repeats) -> Finding:
         return Finding(
             "determinism",
             "FAIL",
-            f"{found.random}. The answers differ by {_worst(found.twice)}",
+            text=f"{found.random}. The answers differ by {_worst(found.twice)}",
         )
     if not found.twice.any():
-        return Finding("determinism", "ok", "the same answers twice, bit for bit")
+        return Finding("determinism", "ok", text="the same answers twice, bit for bit")
     return Finding(
         "determinism",
         "note",
-        f"the same twice but for rounding: differences of at most {_worst(found.twice)}",
+        text=f"the same twice but for rounding: differences of at most {_worst(found.twice)}",
     )
 
 
@@ -299,25 +275,25 @@ def batch_mates(found: Repeats) -> Finding:
     """Report whether the answer to a sequence depends on its batch mates."""
     name = "batch-mate independence"
     if found.random:
-        return Finding(name, "FAIL", "cannot be tested while answers are random")
+        return Finding(name, "FAIL", text="cannot be tested while answers are random")
     if found.dependent:
         return Finding(
             name,
             "FAIL",
-            f"{found.dependent}. The answers differ by {_worst(found.mates)}",
+            text=f"{found.dependent}. The answers differ by {_worst(found.mates)}",
         )
     if found.one_by_one:
-        return Finding(name, "ok", "every sequence goes through the network alone")
+        return Finding(name, "ok", text="every sequence goes through the network alone")
     if not found.mates.any():
         return Finding(
             name,
             "ok",
-            "the same answers alone, among others and in another order, bit for bit",
+            text="the same answers alone, among others and in another order, bit for bit",
         )
     return Finding(
         name,
         "ok",
-        "answers alone, among others and in another order differ by at most "
+        text="answers alone, among others and in another order differ by at most "
         f"{_worst(found.mates)}",
     )
 
@@ -337,7 +313,7 @@ def floor(found: xr.Dataset, n_units: int) -> Finding:
         return Finding(
             name,
             "note",
-            f"{what}, so that there is no standard error to compare with; {size}",
+            text=f"{what}, so that there is no standard error to compare with; {size}",
         )
     varying = found.where(~found["constant"])
     where = varying["most"].fillna(-1.0).argmax(...)
@@ -359,12 +335,12 @@ def floor(found: xr.Dataset, n_units: int) -> Finding:
         )
     unseen = at["rms"].item() >= _COARSE and about(found).method != AGAINST_EXACT
     if most <= _BIASED and not unseen:
-        return Finding(name, "ok", f"{size}; {sentence}")
+        return Finding(name, "ok", text=f"{size}; {sentence}")
     if bias - 2 * at["mcse"].item() <= _BIASED and at["rms"] < _COARSE:
         return Finding(
             name,
             "note",
-            f"{size}; {sentence}: too few units were looked at to tell whether it is "
+            text=f"{size}; {sentence}: too few units were looked at to tell whether it is "
             "below 0.1",
         )
     if unseen:
@@ -373,7 +349,7 @@ def floor(found: xr.Dataset, n_units: int) -> Finding:
         "no number of units removes it: compute in float32 without TF32, or in float64 "
         "(module.double())"
     )
-    return Finding(name, "warn", f"{size}; {sentence}; {cure}")
+    return Finding(name, "warn", text=f"{size}; {sentence}; {cure}")
 
 
 def strands(found: xr.DataArray, pairs: Sequence[tuple[str, str]]) -> Finding:
@@ -384,7 +360,7 @@ def strands(found: xr.DataArray, pairs: Sequence[tuple[str, str]]) -> Finding:
         return Finding(
             name,
             "warn",
-            f"{quoted(pairs[0][0])} and {quoted(pairs[0][1])} are equal in every unit, "
+            text=f"{quoted(pairs[0][0])} and {quoted(pairs[0][1])} are equal in every unit, "
             "as the mean over both strands of two stranded tasks is: "
             f"opposite={shown} exchanges them on the reverse complement",
         )
@@ -393,7 +369,7 @@ def strands(found: xr.DataArray, pairs: Sequence[tuple[str, str]]) -> Finding:
         return Finding(
             name,
             "ok",
-            f"the same answer to a sequence and its reverse complement{exactly}",
+            text=f"the same answer to a sequence and its reverse complement{exactly}",
         )
     text = (
         "answers to a sequence and its reverse complement differ by "
@@ -403,14 +379,14 @@ def strands(found: xr.DataArray, pairs: Sequence[tuple[str, str]]) -> Finding:
         return Finding(
             name,
             "note",
-            f"{text}; each of {quoted(pairs[0][0])} and {quoted(pairs[0][1])} answers "
+            text=f"{text}; each of {quoted(pairs[0][0])} and {quoted(pairs[0][1])} answers "
             "the reverse complement as the other does the sequence: to average both "
             f"strands, rc_average=True with opposite={shown}",
         )
     return Finding(
         name,
         "note",
-        f"{text}; where the task has no strand, rc_average=True averages both",
+        text=f"{text}; where the task has no strand, rc_average=True averages both",
     )
 
 
@@ -426,16 +402,15 @@ def throughput(found: Throughput) -> Finding:
         else ""
     )
     if not found.by_threads or found.threads is None:
-        return Finding("throughput", "ok", text + where)
+        return Finding("throughput", "ok", text=text + where)
     by = ", ".join(f"{n}: {_rate(rate)}" for n, rate in found.by_threads.items())
     best = max(found.by_threads, key=lambda n: found.by_threads[n])
     better = found.by_threads[best] > _WORTH * found.by_threads[found.threads]
     advice = f"; torch.set_num_threads({best}) is faster" if better else ""
-    state = "note" if better else "ok"
     return Finding(
         "throughput",
-        state,  # type: ignore[arg-type]
-        f"{text}{where}; by threads ({found.threads} in use) {by}{advice}",
+        "note" if better else "ok",
+        text=f"{text}{where}; by threads ({found.threads} in use) {by}{advice}",
     )
 
 
@@ -447,11 +422,11 @@ def memory(found: Throughput, held: int, *, fits: bool) -> Finding:
         f"memory {_bytes(held)}"
     )
     if fits:
-        return Finding("memory", "ok", text)
+        return Finding("memory", "ok", text=text)
     return Finding(
         "memory",
         "warn",
-        f"{text}, with their units more than this machine has: keep them on disk, "
+        text=f"{text}, with their units more than this machine has: keep them on disk, "
         "cg.run(..., store=)",
     )
 
@@ -464,13 +439,13 @@ def batch_size(found: Throughput) -> Finding:
         return Finding(
             name,
             "ok",
-            "1: above 50 kb sequences go one at a time; batch_size= puts more together",
+            text="1: above 50 kb sequences go one at a time; batch_size= puts more together",
         )
     if found.batch_size not in found.by_batch:
         return Finding(
             name,
             "note",
-            f"{found.batch_size:,} is in use; a batch is too slow to try others",
+            text=f"{found.batch_size:,} is in use; a batch is too slow to try others",
         )
     gain = found.by_batch[best] / found.by_batch[found.batch_size]
     if gain <= _WORTH:
@@ -481,33 +456,35 @@ def batch_size(found: Throughput) -> Finding:
                 f"within {loss:.0f} % of the best" if loss >= 1 else "as fast as any"
             )
         return Finding(
-            name, "ok", f"{found.batch_size:,}, which is in use, is {where} {tried}"
+            name,
+            "ok",
+            text=f"{found.batch_size:,}, which is in use, is {where} {tried}",
         )
     text = (
         f"{best:,}, the best {tried}, is {gain:.1f} times as fast as "
         f"{found.batch_size:,}, which is in use"
     )
-    return Finding(name, "note", f"{text}: batch_size={best}")
+    return Finding(name, "note", text=f"{text}: batch_size={best}")
 
 
 def incremental_path(found: IncrementalGain) -> Finding:
     """Report whether edits can be recomputed in part, and what that gains."""
     name = "incremental path"
     if found.deviation is None:
-        return Finding(name, "note", f"does not apply: {found.reason}")
+        return Finding(name, "note", text=f"does not apply: {found.reason}")
     share = f"an edit changes {100 * found.share:.1f} % of the work of a full pass, "
     text = (
         f"{share if found.share else ''}answers differ from those of a full pass by at "
         f"most {_two_digits(found.deviation)} sd"
     )
     if found.reason:
-        return Finding(name, "note", f"not worth it: {found.reason} ({text})")
+        return Finding(name, "note", text=f"not worth it: {found.reason} ({text})")
     if found.in_use:
-        return Finding(name, "ok", f"in use: {text}")
+        return Finding(name, "ok", text=f"in use: {text}")
     return Finding(
         name,
         "note",
-        f"applies and is not in use: {text}; TorchPredictor(..., incremental=True) "
+        text=f"applies and is not in use: {text}; TorchPredictor(..., incremental=True) "
         "uses it",
     )
 
@@ -521,7 +498,7 @@ def expected_time(found: Cost) -> Finding:
         f"{how_long} on this machine: {found.outcomes:,} outcomes, {found.sequences:,} "
         f"sequences{some}"
     )
-    return Finding("expected time", "ok", text)
+    return Finding("expected time", "ok", text=text)
 
 
 def disk(found: Mapping[str, int]) -> Finding:
@@ -529,7 +506,7 @@ def disk(found: Mapping[str, int]) -> Finding:
     return Finding(
         "disk",
         "ok",
-        "; ".join(f"{keep} {_bytes(size)}" for keep, size in found.items()),
+        text="; ".join(f"{keep} {_bytes(size)}" for keep, size in found.items()),
     )
 
 

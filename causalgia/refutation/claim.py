@@ -34,6 +34,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import estimate
+from causalgia.notes import Finding
 from causalgia.predict import Predictor
 from causalgia.schema import check_no_positions, validate
 from causalgia.sequences.fasta import Sequences, Source
@@ -69,20 +70,6 @@ class NeededPredictions(Exception):  # noqa: N818 - an answer, by which a check 
     def __init__(self, n: int) -> None:
         super().__init__(n)
         self.n = n
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One row: the result of a check."""
-
-    check: str
-    figure: str
-    value: float
-    threshold: float
-    status: Status
-    reason: str
-    cure: str = ""
-    n_predictions: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -473,14 +460,18 @@ def refutation(
     """Return the findings of a check as a Dataset of the kind "refutations"; without
     rows where it does not apply.
     """
+    from causalgia.tell.checks import said
+
     skipped: dict[str, str] = {}
     try:
-        rows = find(claim)
+        rows = [said(row) for row in find(claim)]
     except NotApplicableError as reason:
         rows, skipped[check] = [], str(reason)
     texts = {
-        name: [str(getattr(row, name)) for row in rows]
-        for name in ("figure", "status", "reason", "cure")
+        "figure": [row.figure for row in rows],
+        "status": [row.state for row in rows],
+        "reason": [row.text for row in rows],
+        "cure": [row.cure for row in rows],
     }
     table = {
         name: ("check", np.asarray(text, dtype=object if not text else None))
@@ -515,7 +506,7 @@ def refutation(
     )
     found = xr.Dataset(
         table,
-        coords={"check": np.asarray([row.check for row in rows], dtype=str)},
+        coords={"check": np.asarray([row.name for row in rows], dtype=str)},
         attrs=attrs,
     )
     return as_result(found, "refutations")

@@ -23,10 +23,10 @@ from causalgia.design import (
 from causalgia.errors import CausalgiaError, CausalgiaWarning
 from causalgia.estimation._random_effects import random_effects
 from causalgia.experiments import agreement
+from causalgia.notes import Finding
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
     Claim,
-    Finding,
     NotApplicableError,
     Status,
     arms_of,
@@ -154,17 +154,17 @@ def _steps_back(claim: Claim) -> list[Finding]:
     status: Status = "fail" if failed else "warn" if size > REVERSED else "pass"
     return [
         Finding(
-            check="dose reversal",
-            figure="largest step back between doses over the effect",
-            value=max(size, 0.0),
-            threshold=REVERSED,
-            status=status,
-            reason=(
-                f"{factor} {low:g} to {high:g} on {task}: "
-                f"{'reverses' if size > 0 else 'continues'} by {100 * abs(size):.0f} % of the "
-                "whole effect"
-            ),
-            cure="" if status == "pass" else "claim no monotone response",
+            "dose reversal",
+            status,
+            max(size, 0.0),
+            REVERSED,
+            {
+                "factor": factor,
+                "low": low,
+                "high": high,
+                "task": task,
+                "size": size,
+            },
         )
     ]
 
@@ -248,26 +248,20 @@ def _nearest_turn(claim: Claim) -> list[Finding]:
         if shift < SHIFT_FAIL
         else "warn"
     )
-    way = "fewer" if side == "down" else "more"
-    sentence = (
-        f"changes at {shift:.2f} sd of GC content, towards {way} G and C"
-        if leaves
-        else (
-            f"holds as far as the units can tell, {shift:.2f} sd towards {way} G and C"
-        )
-    )
     return [
         Finding(
-            check="tipping shift",
-            figure="shift of GC content, in sd, that turns an effect",
-            value=shift,
+            "tipping shift",
+            status,
+            shift,
             # as far as the units can tell, where that is less
-            threshold=SHIFT_WARN if leaves else min(shift, SHIFT_WARN),
-            status=status,
-            reason=f"'{name}' on {task} {sentence}",
-            cure=""
-            if status == "pass"
-            else "restrict the claim to these backgrounds, and report the tipping point",
+            SHIFT_WARN if leaves else min(shift, SHIFT_WARN),
+            {
+                "name": name,
+                "task": task,
+                "shift": shift,
+                "leaves": leaves,
+                "side": side,
+            },
         )
     ]
 
@@ -430,19 +424,19 @@ def _range_finding(
         float(table["ace"].sel(contrast=name, task=task)) for table in tables.values()
     ]
     return Finding(
-        check="other null models",
-        figure="smallest effect of null models over the trial's",
-        value=share,
-        threshold=RANGE,
-        status=status,
-        reason=(
-            f"'{name}' on {task}: {min(sizes):.3g} to {max(sizes):.3g} under "
-            f"{', '.join(tables)}; {claim.ace(name, task):.3g} in the trial (least: "
-            f"{label})"
-        ),
-        cure=""
-        if status == "pass"
-        else "name the null model in the claim, or claim the range",
+        "other null models",
+        status,
+        share,
+        RANGE,
+        {
+            "name": name,
+            "task": task,
+            "least": min(sizes),
+            "most": max(sizes),
+            "nulls": list(tables),
+            "ace": claim.ace(name, task),
+            "label": label,
+        },
         n_predictions=n_predictions,
     )
 
@@ -461,18 +455,17 @@ def _order_finding(
     value = float(tau[i, j, t])
     status: Status = "fail" if failed else "pass" if value >= ORDER else "warn"
     return Finding(
-        check="order of effects",
-        figure="smallest Kendall's tau of two null models",
-        value=value,
-        threshold=ORDER,
-        status=status,
-        reason=(
-            f"{len(names)} contrasts on {task}, between {labels[i]} and {labels[j]}; "
-            f"of the true effects at most {float(upper[i, j, t]):.2f}"
-        ),
-        cure=""
-        if status == "pass"
-        else "claim no order, or use more units: many contrasts may have similar effects",
+        "order of effects",
+        status,
+        value,
+        ORDER,
+        {
+            "n": len(names),
+            "task": task,
+            "one": labels[i],
+            "other": labels[j],
+            "most": float(upper[i, j, t]),
+        },
     )
 
 
@@ -503,16 +496,14 @@ def _spread_finding(
     ratio, _, sd, name, task = max(failed or rows)
     status: Status = "fail" if failed else "warn" if ratio > SPREAD else "pass"
     return Finding(
-        check="sd between null models",
-        figure="sd of the effect between null models over its mean",
-        value=float(ratio),
-        threshold=SPREAD,
-        status=status,
-        reason=f"'{name}' on {task}: sd {sd:.3g} between {len(tables) + 1} null models",
-        cure=""
-        if status == "pass"
-        else (
-            "find what in the backgrounds changes the effect: cg.tipping_point, "
-            "cg.experiments.context_swap"
-        ),
+        "sd between null models",
+        status,
+        float(ratio),
+        SPREAD,
+        {
+            "name": name,
+            "task": task,
+            "sd": sd,
+            "n": len(tables) + 1,
+        },
     )

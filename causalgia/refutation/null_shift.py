@@ -13,11 +13,11 @@ from scipy import optimize, spatial
 
 from causalgia.design import Genomic, KletShuffle
 from causalgia.design.null_model import FromParents
+from causalgia.notes import Finding
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
     WARN_LEVEL,
     Claim,
-    Finding,
     NotApplicableError,
     Status,
     refutation,
@@ -217,36 +217,28 @@ def _divergence(claim: Claim) -> list[Finding]:
     status: Status = "warn" if p <= WARN_LEVEL else "pass"
     return [
         Finding(
-            check="k-mer composition",
-            figure=f"Jensen-Shannon divergence of k-mers of {K} letters, in bits",
-            value=value,
-            threshold=float(np.quantile(chance, 0.95)),
-            status=status,
-            reason=(
-                f"{len(samples.units):,} backgrounds and {len(samples.real):,} real "
-                f"sequences; by chance {chance.mean():.2g}, p {p:.2g}"
-            ),
-            cure="" if status == "pass" else _cure(claim),
+            "k-mer composition",
+            status,
+            value,
+            float(np.quantile(chance, 0.95)),
+            {
+                "k": K,
+                "n": len(samples.units),
+                "m": len(samples.real),
+                "chance": chance.mean(),
+                "p": p,
+                "shuffled": _shuffled(claim),
+            },
         )
     ]
 
 
-def _cure(claim: Claim) -> str:
-    """Return on what to repeat the trial; its own real sequences were shuffled
-    already.
-    """
-    if (
+def _shuffled(claim: Claim) -> bool:
+    """Return whether the real sequences are those that the trial shuffled already."""
+    return (
         claim.real is None
         and claim.design is not None
         and isinstance(claim.design.null, KletShuffle)
-    ):
-        return (
-            "repeat the trial on the sequences themselves, which it shuffled: "
-            "cg.Genomic(of=...)"
-        )
-    return (
-        "repeat the trial on shuffles of real sequences, "
-        "cg.DinucleotideShuffle(of=...), or on these: cg.Genomic(of=...)"
     )
 
 
@@ -388,16 +380,19 @@ def _area(claim: Claim) -> list[Finding]:
     )
     return [
         Finding(
-            check="classifier",
-            figure="AUROC of real sequences against backgrounds",
-            value=auc,
-            threshold=AUC_WARN,
-            status=status,
-            reason=(
-                f"{auc:.2f} [{low:.2f}, {high:.2f}] by k-mers of {K} letters, {n:,} "
-                f"backgrounds and {m:,} real sequences"
-            ),
-            cure="" if status == "pass" else _cure(claim),
+            "classifier",
+            status,
+            auc,
+            AUC_WARN,
+            {
+                "auc": auc,
+                "low": low,
+                "high": high,
+                "k": K,
+                "n": n,
+                "m": m,
+                "shuffled": _shuffled(claim),
+            },
         )
     ]
 
@@ -480,16 +475,16 @@ def _discrepancy(claim: Claim) -> list[Finding]:
     status: Status = "warn" if p <= WARN_LEVEL else "pass"
     return [
         Finding(
-            check="kernel distance",
-            figure="permutation p-value of the maximum mean discrepancy",
-            value=p,
-            threshold=WARN_LEVEL,
-            status=status,
-            reason=(
-                f"squared discrepancy {value:.2g} between {len(samples.units):,} "
-                f"backgrounds and {len(samples.real):,} real sequences"
-            ),
-            cure="" if status == "pass" else _cure(claim),
+            "kernel distance",
+            status,
+            p,
+            WARN_LEVEL,
+            {
+                "squared": value,
+                "n": len(samples.units),
+                "m": len(samples.real),
+                "shuffled": _shuffled(claim),
+            },
         )
     ]
 
@@ -578,29 +573,22 @@ def _outside(claim: Claim) -> list[Finding]:
     one, other = units[:, j], real[:, j]
     apart = one.max() < other.min() or other.max() < one.min()
     area = auroc(one, other)
-    overlap = (
-        "they do not overlap"
-        if apart or not 0.01 < area < 0.99
-        else f"AUROC {area:.2f}"
-    )
     return [
         Finding(
-            check="prediction range",
-            figure=("share of backgrounds outside 95 % of real ones"),
-            value=share,
-            threshold=OUTSIDE_WARN,
-            status=status,
-            reason=(
-                f"{task}: backgrounds {one.min():.3g} to {one.max():.3g} (mean "
-                f"{one.mean():.3g}), real sequences {other.mean():.3g}, sd "
-                f"{other.std(ddof=1):.2g}; {overlap} ({n:,} of each)"
-            ),
-            cure=""
-            if status == "pass"
-            else (
-                "these effects are measured far from real sequences: repeat the trial "
-                "on cg.Genomic(of=...)"
-            ),
+            "prediction range",
+            status,
+            share,
+            OUTSIDE_WARN,
+            {
+                "task": task,
+                "least": one.min(),
+                "most": one.max(),
+                "mean": one.mean(),
+                "real": other.mean(),
+                "sd": other.std(ddof=1),
+                "area": None if apart or not 0.01 < area < 0.99 else area,
+                "n": n,
+            },
             n_predictions=2 * n,
         )
     ]
@@ -730,16 +718,18 @@ def _weighted(claim: Claim) -> list[Finding]:
     status: Status = "fail" if failed else "warn" if few or share < 0.5 else "pass"
     return [
         Finding(
-            check="reweighted effect",
-            figure=("effect on weighted backgrounds over the trial's"),
-            value=share,
-            threshold=0.5,
-            status=status,
-            reason=(
-                f"'{name}' on {task}: {ace:.3g} weighted, {claim.ace(name, task):.3g} "
-                f"in the trial; {effective:,.0f} effective "
-                f"units{', too few to tell' if few else ''}"
-            ),
-            cure="" if status == "pass" else _cure(claim),
+            "reweighted effect",
+            status,
+            share,
+            0.5,
+            {
+                "name": name,
+                "task": task,
+                "ace": ace,
+                "whole": claim.ace(name, task),
+                "effective": effective,
+                "few": few,
+                "shuffled": _shuffled(claim),
+            },
         )
     ]

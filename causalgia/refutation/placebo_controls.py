@@ -23,12 +23,11 @@ from causalgia.design.placebo_contrasts import (
     reach_of_orders,
 )
 from causalgia.errors import DesignError
-from causalgia.inputs import format_p, p_clause
+from causalgia.notes import Finding
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
     WARN_LEVEL,
     Claim,
-    Finding,
     NeededPredictions,
     NotApplicableError,
     Status,
@@ -401,29 +400,26 @@ def _distance_finding(
     rows: list[_Beside], trial: PlaceboTrial, n_predictions: int
 ) -> Finding:
     one = min(rows, key=lambda row: (_WORST[row.status], row.lower - row.limit))
-    m, few = one.placebos.n_orders, ""
-    if m < (N_DEALT if one.placebos.dealt else N_ORDERS):
-        few = f", all that there are, on {m - 1} degrees of freedom"
-    left = f"; contrasts not tested: {trial.n_left_out}" if trial.n_left_out else ""
-    alike = sum(row.status == "fail" for row in rows)
-    several = f"; {alike} of {len(rows)} effects fail" if alike > 1 else ""
+    m = one.placebos.n_orders
     return Finding(
-        check="beyond placebos",
-        figure=f"rank p-value of the effect among {m} placebos",
-        value=one.rank,
-        threshold=WARN_LEVEL,
-        status=one.status,
-        reason=(
-            f"the {one.label} exceeds the mean of {m} orders of the letters of "
-            f"{one.placebos.motif}{few} by {one.beyond:.3g} [{one.lower:.3g}, "
-            f"{one.upper:.3g}], and single orders by up to {one.limit:.3g} "
-            f"({trial.n_units:,} fresh units){several}{left}"
-        ),
-        cure=""
-        if one.status == "pass"
-        else "run more units"
-        if one.status == "warn"
-        else "claim no more than placebos show: rope='placebo' with 40 placebos",
+        "beyond placebos",
+        one.status,
+        one.rank,
+        WARN_LEVEL,
+        {
+            "effect": one.label,
+            "m": m,
+            "motif": one.placebos.motif,
+            "few": m < (N_DEALT if one.placebos.dealt else N_ORDERS),
+            "beyond": one.beyond,
+            "lower": one.lower,
+            "upper": one.upper,
+            "limit": one.limit,
+            "n_units": trial.n_units,
+            "n_failed": sum(row.status == "fail" for row in rows),
+            "n": len(rows),
+            "n_left_out": trial.n_left_out,
+        },
         n_predictions=n_predictions,
     )
 
@@ -433,41 +429,15 @@ def _share_finding(rows: list[_Beside], m: int) -> Finding:
     one = min(failed or rows, key=lambda row: row.share)
     status: Status = "fail" if failed else "pass" if one.share >= SPECIFIC else "warn"
     return Finding(
-        check="specific share",
-        figure="share of the effect beyond the mean of placebos",
-        value=one.share,
-        threshold=SPECIFIC,
-        status=status,
-        reason=_specific_share_in_words(one.share, one.p_share, one.label),
-        cure=""
-        if status == "pass"
-        else "compare with cg.Placebo, which has the same composition, as control",
-    )
-
-
-def _specific_share_in_words(share: float, p: float, effect: str) -> str:
-    """Return how much of an effect is due to the order of letters.
-
-    Examples
-    --------
-    >>> _specific_share_in_words(1.0, 1.0, "effect of 'GATA1' on K562")
-    "nothing of the effect of 'GATA1' on K562 is due to its composition"
-    >>> _specific_share_in_words(5.4, 1.0, "effect of 'GATA1' on K562")
-    "the letters of the effect of 'GATA1' on K562 do the opposite in another order (4.4 times it)"
-    >>> _specific_share_in_words(0.3, 1e-6, "effect of 'GATA1' on K562")[:60]
-    "70 % of the effect of 'GATA1' on K562 is that of its letters"
-    """
-    other = round(1 - share, 2)
-    if other <= -0.1:
-        return (
-            f"the letters of the {effect} do the opposite in another order "
-            f"({-other:.2g} times it)"
-        )
-    if other <= 0:
-        return f"nothing of the {effect} is due to its composition"
-    return (
-        f"{100 * other:.0f} % of the {effect} is that of its letters in another order "
-        f"({p_clause(p)}, of half or less)"
+        "specific share",
+        status,
+        one.share,
+        SPECIFIC,
+        {
+            "share": one.share,
+            "p": one.p_share,
+            "effect": one.label,
+        },
     )
 
 
@@ -557,19 +527,18 @@ def _control_among_placebos(claim: Claim) -> list[Finding]:
     status: Status = "fail" if failed else "warn" if share > LEAKS else "pass"
     return [
         Finding(
-            check="another control",
-            figure=("effect of the control over that of the arm"),
-            value=share,
-            threshold=LEAKS,
-            status=status,
-            reason=(
-                f"'{control}', the control of '{name}', lies {100 * share:.0f} % of the arm's "
-                f"effect on {task} away from placebos (p of {100 * LEAKS:.0f} % or less: "
-                f"{format_p(p)})"
-            ),
-            cure=""
-            if status == "pass"
-            else "take cg.Placebo of the arm's motif at the arm's place as control",
+            "another control",
+            status,
+            share,
+            LEAKS,
+            {
+                "control": control,
+                "name": name,
+                "share": share,
+                "task": task,
+                "least": LEAKS,
+                "p": p,
+            },
             n_predictions=_first_count(claim),
         )
     ]
@@ -659,31 +628,21 @@ def _known_motif(claim: Claim) -> list[Finding]:
     ).to_numpy()
     n_beyond = np.where(clear, beside, N_ORDERS)
     task, n_least = str(size["task"].to_numpy()[n_beyond.argmin()]), int(n_beyond.min())
-    found = n_least == 0
     label = known.written.label
     return [
         Finding(
-            check="positive control",
-            figure="rank p-value of the known motif among 19 placebos",
-            value=(1 + n_least) / (N_ORDERS + 1),
-            threshold=WARN_LEVEL,
-            status="pass" if found else "fail",
-            reason=(
-                f"{n_least} of {N_ORDERS} placebos have the effect of '{label}' or "
-                f"more, in {task} where they are fewest ({n:,} units)"
-            )
-            if clear.any()
-            else (
-                f"'{label}' has no clear effect compared with its placebos in any "
-                f"task ({n:,} units)"
-            ),
-            cure=""
-            if found
-            else (
-                "the predictor does not recognize the motif: check the order of its "
-                "channels (alphabet=), its weights, its tasks, and at cg.check(design, "
-                "predictor)"
-            ),
+            "positive control",
+            "fail" if n_least else "pass",
+            (1 + n_least) / (N_ORDERS + 1),
+            WARN_LEVEL,
+            {
+                "clear": bool(clear.any()),
+                "n_least": n_least,
+                "n_orders": N_ORDERS,
+                "label": label,
+                "task": task,
+                "n": n,
+            },
             n_predictions=n * (N_ORDERS + 1),
         )
     ]
@@ -717,21 +676,18 @@ def _clearest_again(claim: Claim) -> list[Finding]:
     )
     return [
         Finding(
-            check="positive control",
-            figure="clearest effect on fresh units over the trial's",
-            value=share,
-            threshold=SPECIFIC,
-            status=status,
-            reason=(
-                f"'{name}' on {task}: {again * sign:.3g} on {trial.n_units:,} fresh "
-                f"units, {before:.3g} in the trial"
-            ),
-            cure=""
-            if status == "pass"
-            else (
-                "the outcomes are not those of this predictor on these backgrounds, or "
-                "of chosen units: run again"
-            ),
+            "positive control",
+            status,
+            share,
+            SPECIFIC,
+            {
+                "name": name,
+                "task": task,
+                "again": again * sign,
+                "n_units": trial.n_units,
+                "before": before,
+            },
+            words="clearest effect",
             n_predictions=_first_count(claim),
         )
     ]
@@ -805,21 +761,17 @@ def _control_twice(claim: Claim) -> list[Finding]:
     before, again = (float(y.sel(task=tasks[worst]).mean()) for y in (first, fresh))
     return [
         Finding(
-            check="identical arms",
-            figure="p-value of the control against itself on fresh units",
-            value=value,
-            threshold=WARN_LEVEL,
-            status=status,
-            reason=(
-                f"'{control}' on {tasks[worst]}: mean {before:.4g} in the trial, "
-                f"{again:.4g} on {fresh.sizes['unit']:,} fresh units"
-            ),
-            cure=""
-            if status == "pass"
-            else (
-                "run the trial again with this predictor and null model; units that "
-                "share a source need parent="
-            ),
+            "identical arms",
+            status,
+            value,
+            WARN_LEVEL,
+            {
+                "control": control,
+                "task": tasks[worst],
+                "before": before,
+                "again": again,
+                "n": fresh.sizes["unit"],
+            },
             n_predictions=n_predictions,
         )
     ]

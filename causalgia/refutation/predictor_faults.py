@@ -7,11 +7,11 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from causalgia.notes import Finding
 from causalgia.predict._torch_network import torch_network
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
     Claim,
-    Finding,
     NotApplicableError,
     Status,
     refutation,
@@ -106,7 +106,7 @@ def _repeated(claim: Claim) -> list[Finding]:
         (sd := first.reshape(-1, first.shape[-1]).std(axis=0)) > 0, sd, 1.0
     )
     gap = float((np.sqrt(((second - first) ** 2).mean(axis=(0, 1))) / scale).max())
-    beside = "predicted twice"
+    twice, of_trial = gap, None
     if own is not None and "arm" in claim.averaged["outcome"].dims:
         stored = (
             claim.averaged["outcome"]
@@ -115,30 +115,25 @@ def _repeated(claim: Claim) -> list[Finding]:
             .isel(unit=slice(n))
             .to_numpy()
         )
-        error = float(
+        of_trial = float(
             (np.sqrt(((first - stored) ** 2).mean(axis=(0, 1))) / scale).max()
         )
-        gap, beside = (
-            max(gap, error),
-            f"predicted twice ({gap:.2g}), and of the trial ({error:.2g})",
-        )
+        gap = max(twice, of_trial)
     status: Status = (
         "fail" if gap >= NOISE_FAIL else "warn" if gap >= NOISE_WARN else "pass"
     )
     rows = [
         Finding(
-            check="same answers",
-            figure="difference of answers to one sequence, in sd",
-            value=gap,
-            threshold=NOISE_WARN,
-            status=status,
-            reason=f"{n:,} units under {len(arms)} arms, {beside}",
-            cure=""
-            if status == "pass"
-            else (
-                "switch dropout off (module.eval()), fix what depends on batch mates, "
-                "run again"
-            ),
+            "same answers",
+            status,
+            gap,
+            NOISE_WARN,
+            {
+                "n": n,
+                "n_arms": len(arms),
+                "twice": twice,
+                "stored": of_trial,
+            },
             n_predictions=n * a_unit,
         )
     ]
@@ -175,15 +170,16 @@ def _floor_finding(claim: Claim, error: Array, arms: list[str]) -> Finding:
     ratio = size / max(floor, 1e-15 * size)
     status: Status = "fail" if ratio < 1 else "warn" if ratio < FLOORS else "pass"
     return Finding(
-        check="numerical floor",
-        figure="smallest claimed effect over its numerical floor",
-        value=ratio,
-        threshold=FLOORS,
-        status=status,
-        reason=f"'{name}' on {task}: effect {size:.3g}, floor {floor:.2g}",
-        cure=""
-        if status == "pass"
-        else "predict in float64, or set a ROPE above the floor",
+        "numerical floor",
+        status,
+        ratio,
+        FLOORS,
+        {
+            "name": name,
+            "task": task,
+            "size": size,
+            "floor": floor,
+        },
     )
 
 
@@ -279,21 +275,17 @@ def _other_strand(claim: Claim) -> list[Finding]:
     ratio, one, other, task = min(rows)
     return [
         Finding(
-            check="strand",
-            figure="effect on reverse complements over the trial's",
-            value=ratio,
-            threshold=0.5,
-            status="pass" if ratio >= 0.5 else "warn",
-            reason=(
-                f"'{name}' on {task}: {one:.3g}, and {other:.3g} on the other strand "
-                f"({n:,} units)"
-            ),
-            cure=""
-            if ratio >= 0.5
-            else (
-                "average both strands, rc_average=True; for RNA and stranded tasks a "
-                "difference is right, and needs no remedy"
-            ),
+            "strand",
+            "pass" if ratio >= 0.5 else "warn",
+            ratio,
+            0.5,
+            {
+                "name": name,
+                "task": task,
+                "one": one,
+                "other": other,
+                "n": n,
+            },
             n_predictions=2 * n * len(arms),
         )
     ]
@@ -387,21 +379,16 @@ def _beside_copies(claim: Claim) -> list[Finding]:
     status: Status = "fail" if n_beyond >= 2 else "warn" if n_beyond else "pass"
     return [
         Finding(
-            check="randomized weights",
-            figure=("rank among networks of shuffled parameters"),
-            value=(1 + n_beyond) / (1 + N_COPIES),
-            threshold=1 / (1 + N_COPIES),
-            status=status,
-            reason=(
-                f"'{name}' on {task}: {size[0]:.2g} sd of the control, "
-                f"{', '.join(f'{x:.2g}' for x in size[1:])} in the copies ({n:,} units)"
-            ),
-            cure=""
-            if status == "pass"
-            else (
-                "check the weights that were loaded; claim no effect that untrained "
-                "copies show"
-            ),
+            "randomized weights",
+            status,
+            (1 + n_beyond) / (1 + N_COPIES),
+            1 / (1 + N_COPIES),
+            {
+                "name": name,
+                "task": task,
+                "sizes": size,
+                "n": n,
+            },
             n_predictions=n * len(arms) * (N_COPIES + 1),
         )
     ]
@@ -492,20 +479,17 @@ def _members(claim: Claim) -> list[Finding]:
     status: Status = "fail" if failed else "pass" if share >= 0.8 else "warn"
     return [
         Finding(
-            check="predictor disagreement",
-            figure="share of predictors with the sign of the mean effect",
-            value=share,
-            threshold=0.8,
-            status=status,
-            reason=(
-                f"'{name}' on {task}: {100 * share:.0f} % of {n_models} predictors, mean "
-                f"{claim.ace(name, task):.3g}, sd between them {sd:.2g}"
-            ),
-            cure=""
-            if status == "pass"
-            else (
-                'claim it for the population of trainings: target="population x '
-                'predictors"'
-            ),
+            "predictor disagreement",
+            status,
+            share,
+            0.8,
+            {
+                "name": name,
+                "task": task,
+                "share": share,
+                "n": n_models,
+                "mean": claim.ace(name, task),
+                "sd": sd,
+            },
         )
     ]

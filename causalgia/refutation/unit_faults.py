@@ -16,10 +16,10 @@ from causalgia.design import Delete, Embed, EmbedEach, Insert, KletShuffle
 from causalgia.design.intervention import Intervention, Layout, steps_of
 from causalgia.design.patterns import named_patterns
 from causalgia.errors import DesignError, quoted
+from causalgia.notes import Finding
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
     Claim,
-    Finding,
     NotApplicableError,
     Status,
     cluster_means,
@@ -108,38 +108,30 @@ def _distinct_units(claim: Claim) -> list[Finding]:
             np.unique(claim.units.tokens, axis=0, return_counts=True)[1],
             True,
         )
-    what = "distinct rows of outcomes" if claim.units is None else "distinct sequences"
     effective = _effective(counts)
     share = min(1.0, effective / n)
     status: Status = (
         "pass" if share >= DISTINCT else "fail" if share < REPEATED and sure else "warn"
     )
-    null, reach = None if claim.design is None else claim.design.null, ""
+    null, least = None if claim.design is None else claim.design.null, None
     if isinstance(null, KletShuffle):
         least = min(
             log_degeneracy(row, null.k) for row in null.parents_given.tokens[:_SHUFFLED]
         )
-        reach = (
-            f"; the shuffle with the fewest reaches {np.exp(min(least, 700)):.3g} "
-            "sequences"
-        )
     return [
         Finding(
-            check="degenerate draws",
-            figure="effective distinct backgrounds over independent units",
-            value=share,
-            threshold=DISTINCT,
-            status=status,
-            reason=(
-                f"{len(counts):,} {what} (effectively {effective:,.0f}) behind "
-                f"{len(sizes):,} independent units (effectively {n:,.0f}){reach}"
-            ),
-            cure=""
-            if status == "pass"
-            else (
-                "remove copies, or name them as one parent; use more parents, a "
-                "smaller k, or fewer units"
-            ),
+            "degenerate draws",
+            status,
+            share,
+            DISTINCT,
+            {
+                "rows": claim.units is None,
+                "n_distinct": len(counts),
+                "effective": effective,
+                "n": len(sizes),
+                "n_effective": n,
+                "least": least,
+            },
         )
     ]
 
@@ -252,21 +244,16 @@ def _halves(claim: Claim) -> list[Finding]:
     )
     return [
         Finding(
-            check="subset of units",
-            figure=("p-value of first against second half of units"),
-            value=value,
-            threshold=_WARN,
-            status=status,
-            reason=(
-                f"'{name}' on {task}: {one_ace:.4g} in the first half, {other_ace:.4g} "
-                "in the second"
-            ),
-            cure=""
-            if status == "pass"
-            else (
-                "look for what changed during the trial: the predictor, a joined "
-                "store, sorted units"
-            ),
+            "subset of units",
+            status,
+            value,
+            _WARN,
+            {
+                "name": name,
+                "task": task,
+                "one": one_ace,
+                "other": other_ace,
+            },
         )
     ]
 
@@ -421,21 +408,16 @@ def _balanced(claim: Claim) -> list[Finding]:
     )
     return [
         Finding(
-            check="balance",
-            figure=("p-value of an arm's backgrounds against others"),
-            value=value,
-            threshold=_WARN,
-            status=status,
-            reason=(
-                f"standardized mean difference {smd:.2f} of {name} for '{arm}', the "
-                f"largest of {len(rows):,} by p"
-            ),
-            cure=""
-            if status == "pass"
-            else (
-                "check how units were assigned; give block= or covariates= to "
-                "cg.estimate"
-            ),
+            "balance",
+            status,
+            value,
+            _WARN,
+            {
+                "smd": smd,
+                "covariate": name,
+                "arm": arm,
+                "n": len(rows),
+            },
         )
     ]
 
@@ -513,18 +495,16 @@ def _without_sites(claim: Claim) -> list[Finding]:
     status: Status = "fail" if failed else "warn" if share > 0.5 else "pass"
     return [
         Finding(
-            check="junction sites",
-            figure=("share of the effect from sites made or destroyed"),
-            value=share,
-            threshold=0.5,
-            status=status,
-            reason=(
-                f"a site is made or destroyed in {100 * rate:.1f} % of the units of '{name}'; "
-                f"without them {100 * max(share, 0.0):.0f} % of the effect on {task} is gone"
-            ),
-            cure=""
-            if status == "pass"
-            else ("move the motif, change its flanks, or claim the site that arises"),
+            "junction sites",
+            status,
+            share,
+            0.5,
+            {
+                "name": name,
+                "task": task,
+                "rate": rate,
+                "share": share,
+            },
         )
     ]
 

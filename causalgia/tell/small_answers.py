@@ -33,6 +33,7 @@ from causalgia.tell.answers import (
     AnswerParts,
     short_answer,
 )
+from causalgia.tell.checks import CHECKS
 from causalgia.tell.effect_rows import posterior_effects
 from causalgia.tell.folded_text import cut
 from causalgia.tell.foot import in_task, sentences_on_tasks
@@ -680,19 +681,7 @@ _VERBS = {
 _FIGURE_LETTERS = 56
 _FEW_CLAIMS = 2
 _NO_CLAIM = "No contrast has a significant effect, so there is no claim to refute"
-_AT_MOST = {
-    "beyond placebos",
-    "another control",
-    "sd between null models",
-    "k-mer composition",
-    "classifier",
-    "prediction range",
-    "dose reversal",
-    "same answers",
-    "junction sites",
-    "randomized weights",
-}
-"""Checks that pass up to their limit; others pass from it."""
+_AT_MOST = {name for name, row in CHECKS.items() if row.at_most}
 
 
 def refutation_parts(
@@ -745,8 +734,8 @@ def refutation_parts(
         checks.sort(key=lambda check: list(_VERBS).index(check[1]))
     lines, reasons, least = [], [], False
     for name, status, value, threshold, figure, reason, cure in map(tuple, checks):
-        ranked = name == "positive control" and "p-value" in figure
-        side = "at most" if name in _AT_MOST or ranked else "at least"
+        row = figure if figure.startswith("clearest effect") else name
+        side = "at most" if row in _AT_MOST else "at least"
         is_p = "p-value" in figure and value < LEAST_P_SHOWN
         number = format_p(float(value)) if is_p else four_digits(value)
         limit = f"{side} {four_digits(threshold)}"

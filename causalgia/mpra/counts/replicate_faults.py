@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -13,17 +11,9 @@ from causalgia.types import Array
 RELIABLE, LEAST_OLIGOS, _NONE = 0.75, 10, 1e-12
 
 
-class Finding(NamedTuple):
-    """What was found, of which replicates, in a sentence."""
-
-    verdict: str
-    replicates: tuple[str, ...]
-    says: str
-
-
-def find_groups(sums: xr.Dataset, names: list[str]) -> list[Finding]:
-    """Find two groups of replicates, as of two cell types, whose activities repeat
-    within each but not between them.
+def find_groups(sums: xr.Dataset, names: list[str]) -> list[str]:
+    """Say which two groups of replicates there are, as of two cell types, whose
+    activities repeat within each but not between them.
     """
     pair = {"replicate": names}
     ratio, observed = (
@@ -62,14 +52,13 @@ def find_groups(sums: xr.Dataset, names: list[str]) -> list[Finding]:
         )
         for side in (True, False)
     )
-    says = (
+    return [
         f"replicates {first} and replicates {second} are two groups: activities "
         f"correlate (by rank) at least {within:.2f} within each and at most "
         f"{between:.2f} between them; if these are two cell types or conditions, read "
         "one at a time (replicates=), and else check which samples the columns are "
         "of"
-    )
-    return [Finding("disagree", tuple(names), says)]
+    ]
 
 
 def _replicate_correlation(

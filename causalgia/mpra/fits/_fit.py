@@ -260,7 +260,7 @@ def fit(
         silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
     shrunk = silence_notes(counts, _SHRUNK.format(method)) if of_logs else []
     names = counts["replicate"].to_numpy().astype(str).tolist()
-    groups = [one.says for one in find_groups(aggregate(counts), names)]
+    groups = find_groups(aggregate(counts), names)
     if groups:
         found = found.assign_attrs(replicate_groups=groups[0])
     if few:
