@@ -5,16 +5,18 @@ the spirit of CONSORT (Schulz, Altman & Moher 2010, doi:10.1136/bmj.c332).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import xarray as xr
 
+from causalgia._audit.named import LEVEL
 from causalgia.attributes import about, has, of_sequences
 from causalgia.choices import VERDICTS
 from causalgia.errors import DataError, first_of, printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.tell._trial_report import count_clause
+from causalgia.tell.audit_answers import Audited
 from causalgia.tell.table_formats import markdown_table
 from causalgia.tell.verdict_sentences import (
     family_in_words,
@@ -23,25 +25,222 @@ from causalgia.tell.verdict_sentences import (
     weakest_verdict,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 class Item(NamedTuple):
-    """An item: section, what a paper reports, what produces it, its value in a result,
-    and what it is about: of a measured effect neither network nor trial apply.
+    """An item: section, what a paper reports, the value that says it ("": the authors
+    do), what produces it, and what it is about: of a measured effect neither network
+    nor trial apply.
     """
 
     section: str
     what: str
-    made_by: str
-    found: Callable[[xr.Dataset], str]
+    value: str = ""
+    made_by: str = "you"
     of: str = "effects"
 
 
-def _attribute(name: str) -> Callable[[xr.Dataset], str]:
-    return lambda effects: str(effects.attrs.get(name, ""))
+_EFFECTS = (
+    Item(
+        "Question",
+        "the question, and the estimand that answers it",
+        "estimand",
+        "cg.contrast",
+    ),
+    Item(
+        "Question",
+        "that the claim is about the network, and what evidence would extend it to the "
+        "cell",
+        of="network",
+    ),
+    Item(
+        "Design",
+        "the network: architecture, training data, held-out performance",
+        of="network",
+    ),
+    Item(
+        "Design",
+        "the weights, by their fingerprint",
+        "predictor_fingerprint",
+        "cg.run",
+        "network",
+    ),
+    Item(
+        "Design",
+        "the null model of the backgrounds",
+        "null",
+        "cg.Design(null=)",
+        "trial",
+    ),
+    Item("Design", "every arm, in do-notation", "do", "cg.Design(arms=)", "trial"),
+    Item(
+        "Design",
+        "the control, and why it is the right one",
+        "control",
+        "cg.contrast(control=)",
+    ),
+    Item(
+        "Design",
+        "the number of backgrounds, and how it was chosen",
+        "number",
+        "cg.sample_size, cg.Decided",
+    ),
+    Item(
+        "Design",
+        "crossover, or parallel groups with their blocks",
+        "assignment",
+        "cg.Design",
+    ),
+    Item(
+        "Analysis",
+        "the analysis, fixed before the outcomes",
+        "plan",
+        "cg.Analysis, causalgia lock",
+    ),
+    Item(
+        "Analysis",
+        "every deviation from it, called exploratory",
+        "deviations",
+        "cg.analyze, causalgia verify",
+    ),
+    Item(
+        "Analysis",
+        "the estimator of the standard error, with its clusters",
+        "method",
+        "cg.estimate",
+    ),
+    Item(
+        "Analysis",
+        "the region of practical equivalence, and why it has that size",
+        "region",
+        "cg.decide",
+    ),
+    Item(
+        "Analysis",
+        "the error rate, and the family that it holds for",
+        "error rate",
+        "cg.decide",
+    ),
+    Item(
+        "Results",
+        "every effect that was asked for, with size and interval",
+        "sizes",
+        "cg.report",
+    ),
+    Item(
+        "Results",
+        "which effects are negligible and which are undecided",
+        "verdicts",
+        "cg.decide",
+    ),
+    Item(
+        "Results",
+        "effects that few backgrounds carry, and what unseen ones would have to do",
+        "rare",
+        "cg.report",
+    ),
+    Item(
+        "Refutation",
+        "placebos: how large the effects of rearranged letters are",
+        "placebos",
+        "cg.placebos",
+        "trial",
+    ),
+    Item(
+        "Refutation",
+        "how the finding could have been wrong",
+        "checks",
+        "cg.refute",
+        "trial",
+    ),
+    Item("Reproduction", "versions and seed", "software", "cg.run", "trial"),
+    Item(
+        "Reproduction",
+        "the design, in one file",
+        "design_fingerprint",
+        "causalgia reproduce",
+        "trial",
+    ),
+)
+_AUDIT = (
+    Item("Question", "the question", "question"),
+    Item("Network", "architecture, training data, held-out performance"),
+    Item("Network", "the weights, by their fingerprint", "predictor"),
+    Item("Sequences", "which, and why these"),
+    Item("Sequences", "how they were split", "split"),
+    Item("Design", "the null model", "null"),
+    Item("Design", "what a motif is compared with", "control"),
+    Item("Analysis", "the error rate, and the family it holds for", "error rate"),
+    Item("Results", "the share of the predictions that is explained", "share"),
+    Item("Results", "every motif and rule, also those that do not hold", "tables"),
+    Item("Refutation", "how rules could have been wrong", "checks"),
+    Item("Reproduction", "versions and seed", "software"),
+    Item("Reproduction", "what was left out", "left out"),
+    Item("Biology", "what was measured in cells"),
+)
+ITEMS = ["section", "report", "in this audit"]
+"""Headings of the checklist of an audit."""
 
 
-def _said_by_authors(_: xr.Dataset) -> str:
-    return ""
+class _Candidate(Protocol):
+    @property
+    def label(self) -> str: ...
+    @property
+    def motif(self) -> Any: ...
+
+
+class Pictured(Audited, Protocol):
+    """What the page is of: the answer of `causalgia.audit`."""
+
+    @property
+    def question(self) -> str: ...
+    @property
+    def pairs(self) -> pd.DataFrame: ...
+    @property
+    def candidates(self) -> Sequence[_Candidate]: ...
+
+
+def _of_effects(effects: xr.Dataset) -> dict[str, str]:
+    """Return what effects say, by the value of an item."""
+    return {str(name): str(value) for name, value in effects.attrs.items()} | {
+        "do": _interventions(effects),
+        "control": _control(effects),
+        "number": _number(effects),
+        "plan": _plan(effects),
+        "deviations": _deviations(effects),
+        "region": _region(effects),
+        "error rate": _error_rate(effects),
+        "sizes": _sizes(effects),
+        "verdicts": _verdicts(effects),
+        "rare": _rare(effects),
+        "placebos": _placebos(effects),
+        "software": _software(effects),
+        "checks": "",
+    }
+
+
+def _of_audit(found: Pictured) -> dict[str, str]:
+    """Return what an audit says, by the value of an item."""
+    made, n, rules = found.settings, found.counts, found.rules
+    n_checked = rules[["pass", "warn", "fail"]].to_numpy().sum() if len(rules) else 0
+    return {
+        "question": found.question,
+        "predictor": made.get("predictor", ""),
+        "split": f"{n['proposing']:,} : {n['testing']:,} : {n['reserved']:,}, by parent",
+        "null": "dinucleotide shuffles of the sequences",
+        "control": "other orders of its letters",
+        "error rate": (
+            f"false discovery rate {LEVEL:g} over motifs, tasks and both tests; then the "
+            "tree of motifs and rules on the reserved sequences"
+        ),
+        "share": "first line of the answer",
+        "tables": "tables motifs and rules",
+        "checks": f"{int(n_checked):,} checks of cg.refute",
+        "software": f"causalgia {made.get('causalgia', '')}, seed {made.get('rng', '')}",
+        "left out": f"{len(found.left_out):,} tests, named",
+    }
 
 
 def _control(effects: xr.Dataset) -> str:
@@ -126,143 +325,6 @@ def _software(effects: xr.Dataset) -> str:
     return ", ".join(f"{name} {attrs[name]}" for name in names if name in attrs)
 
 
-_YOU, _REFUTE = "you", "cg.refute"
-_BEFORE = (
-    Item(
-        "Question",
-        "the question, and the estimand that answers it",
-        "cg.contrast",
-        _attribute("estimand"),
-    ),
-    Item(
-        "Question",
-        "that the claim is about the network, and what evidence would extend it to the "
-        "cell",
-        _YOU,
-        _said_by_authors,
-        "network",
-    ),
-    Item(
-        "Design",
-        "the network: architecture, training data, held-out performance",
-        _YOU,
-        _said_by_authors,
-        "network",
-    ),
-    Item(
-        "Design",
-        "the weights, by their fingerprint",
-        "cg.run",
-        _attribute("predictor_fingerprint"),
-        "network",
-    ),
-    Item(
-        "Design",
-        "the null model of the backgrounds",
-        "cg.Design(null=)",
-        _attribute("null"),
-        "trial",
-    ),
-    Item(
-        "Design",
-        "every arm, in do-notation",
-        "cg.Design(arms=)",
-        _interventions,
-        "trial",
-    ),
-    Item(
-        "Design",
-        "the control, and why it is the right one",
-        "cg.contrast(control=)",
-        _control,
-    ),
-    Item(
-        "Design",
-        "the number of backgrounds, and how it was chosen",
-        "cg.sample_size, cg.Decided",
-        _number,
-    ),
-    Item(
-        "Design",
-        "crossover, or parallel groups with their blocks",
-        "cg.Design",
-        _attribute("assignment"),
-    ),
-    Item(
-        "Analysis",
-        "the analysis, fixed before the outcomes",
-        "cg.Analysis, causalgia lock",
-        _plan,
-    ),
-    Item(
-        "Analysis",
-        "every deviation from it, called exploratory",
-        "cg.analyze, causalgia verify",
-        _deviations,
-    ),
-    Item(
-        "Analysis",
-        "the estimator of the standard error, with its clusters",
-        "cg.estimate",
-        _attribute("method"),
-    ),
-    Item(
-        "Analysis",
-        "the region of practical equivalence, and why it has that size",
-        "cg.decide",
-        _region,
-    ),
-    Item(
-        "Analysis",
-        "the error rate, and the family that it holds for",
-        "cg.decide",
-        _error_rate,
-    ),
-    Item(
-        "Results",
-        "every effect that was asked for, with size and interval",
-        "cg.report",
-        _sizes,
-    ),
-    Item(
-        "Results",
-        "which effects are negligible and which are undecided",
-        "cg.decide",
-        _verdicts,
-    ),
-    Item(
-        "Results",
-        "effects that few backgrounds carry, and what unseen ones would have to do",
-        "cg.report",
-        _rare,
-    ),
-    Item(
-        "Refutation",
-        "placebos: how large the effects of rearranged letters are",
-        "cg.placebos",
-        _placebos,
-        "trial",
-    ),
-)
-_CHECKS = Item(
-    "Refutation",
-    "how the finding could have been wrong",
-    _REFUTE,
-    _said_by_authors,
-    "trial",
-)
-_AFTER = (
-    Item("Reproduction", "versions and seed", "cg.run", _software, "trial"),
-    Item(
-        "Reproduction",
-        "the design, in one file",
-        "causalgia reproduce",
-        _attribute("design_fingerprint"),
-        "trial",
-    ),
-)
-
-
 def checklist(
     effects: xr.Dataset | None = None, refutations: xr.Dataset | None = None
 ) -> str:
@@ -275,43 +337,61 @@ def checklist(
     >>> [line for line in lines if "interval" in line]
     ['| Results | every effect that was asked for, with size and interval | 1 effect with interval | cg.report |']
     """
-    checks = [_CHECKS] if refutations is None else _of_checks(refutations)
-    header = ["section", "report", "in this result", "made by"]
-    lines = [_line(item, effects) for item in (*_BEFORE, *checks, *_AFTER)]
     if effects is None:  # there is no result to say anything of
-        del header[2]
-        lines = [[section, what, made_by] for section, what, _, made_by in lines]
+        lines = [[item.section, item.what, item.made_by] for item in _EFFECTS]
+        return _as_markdown(["section", "report", "made by"], lines)
+    values, items = _of_effects(effects), list(_EFFECTS)
+    if refutations is not None:
+        checks = _of_checks(refutations)
+        at = next(i for i, item in enumerate(items) if item.value == "checks")
+        items[at : at + 1] = [
+            Item("Refutation", name, f"check {name}", "cg.refute") for name in checks
+        ]
+        values |= {f"check {name}": text for name, text in checks.items()}
+    known = about(effects, None).effect_on == "measured activity"
+    lines = []
+    for item in items:
+        what, absent = item.what, ""
+        if known and item.of == "network":
+            absent = "does not apply: these effects were measured"
+        if not known and not of_sequences(effects):
+            what = what.replace("backgrounds", "units")
+            if item.of != "effects":
+                absent = "does not apply to a table that no network made"
+        lines.append([item.section, what, _cell(item, values, absent), item.made_by])
+    return _as_markdown(["section", "report", "in this result", "made by"], lines)
+
+
+def audit_items(found: Pictured) -> list[list[str]]:
+    """Return the rows of the checklist of a paper that reports an audit."""
+    values = _of_audit(found)
+    return [[item.section, item.what, _cell(item, values)] for item in _AUDIT]
+
+
+def audit_checklist(found: Pictured) -> str:
+    """Return the checklist of a paper that reports an audit, as Markdown."""
+    return _as_markdown(ITEMS, audit_items(found))
+
+
+def _as_markdown(header: list[str], lines: list[list[str]]) -> str:
     return markdown_table(header, lines, [], names=set(header))
 
 
-def _line(item: Item, effects: xr.Dataset | None) -> list[str]:
-    if effects is None:
-        return [item.section, item.what, "", item.made_by]
-    what, absent = item.what, "say it" if item.made_by == _YOU else "missing"
-    measured = about(effects, None).effect_on == "measured activity"
-    if measured and item.of == "network":
-        absent = "does not apply: these effects were measured"
-    if not measured and not of_sequences(effects):
-        what = what.replace("backgrounds", "units")
-        if item.of != "effects":
-            absent = "does not apply to a table that no network made"
-    return [item.section, what, printable(item.found(effects) or absent), item.made_by]
+def _cell(item: Item, values: Mapping[str, str], absent: str = "") -> str:
+    otherwise = absent or ("missing" if item.value else "say it")
+    return printable(values.get(item.value) or otherwise)
 
 
-def _of_checks(refutations: Any) -> list[Item]:
-    """Return an item for each check of a claim."""
+def _of_checks(refutations: Any) -> dict[str, str]:
+    """Return what each check of a claim says."""
     try:
-        columns = [
-            refutations[name].to_numpy().astype(str)
+        checks, status, reason = (
+            refutations[name].to_numpy().astype(str).tolist()
             for name in ("check", "status", "reason")
-        ]
+        )
     except (KeyError, TypeError, AttributeError):
         raise DataError("refutations= are no checks of cg.refute") from None
-
-    def stated(text: str) -> Callable[[xr.Dataset], str]:
-        return lambda _: text
-
-    return [
-        Item("Refutation", check, _REFUTE, stated(f"{status}: {reason}"))
-        for check, status, reason in zip(*columns, strict=True)
-    ]
+    return {
+        name: f"{one}: {why}"
+        for name, one, why in zip(checks, status, reason, strict=True)
+    }

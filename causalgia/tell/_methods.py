@@ -11,6 +11,7 @@ from typing import Any
 import xarray as xr
 
 import causalgia
+from causalgia._audit.named import LEVEL
 from causalgia.analysis import analysis_in_attrs
 from causalgia.analysis_values import Shrinkage
 from causalgia.attributes import about, of_sequences
@@ -23,11 +24,10 @@ from causalgia.estimation.request import null_value
 from causalgia.notes import ReportText
 from causalgia.streams import Seed
 from causalgia.tell._assumptions import assumptions
-from causalgia.tell._checklist import checklist
+from causalgia.tell._checklist import Pictured, audit_checklist, checklist
 from causalgia.tell._trial_report import count_clause, population_text, scale_text
 from causalgia.tell.answer_kinds import is_audit
-from causalgia.tell.audit_methods import audit_methods
-from causalgia.tell.citations import Work, uses_skewness, works
+from causalgia.tell.citations import Work, audit_works, uses_skewness, works
 from causalgia.tell.effect_rows import as_reportable, readable
 from causalgia.tell.table_formats import percent
 from causalgia.tell.verdict_sentences import (
@@ -93,17 +93,17 @@ def methods_text(
 ) -> Methods:
     """Return the paragraph, the assumptions, the works to cite and the checklist."""
     if is_audit(x):
-        text, cited = audit_methods(x)
-        of_audit = Methods(text)
-        of_audit.works = cited
-        return of_audit
-    found = select_tasks(effects_of(x), task, place="methods: ")
-    cited = works(found)
+        paragraph, assumed, cited = audit_paragraph(x), {}, audit_works()
+        listed = audit_checklist(x)
+    else:
+        found = select_tasks(effects_of(x), task, place="methods: ")
+        paragraph, assumed, cited = paragraph_of(found), _assumed(found), works(found)
+        listed = checklist(found, refutations)
     parts = {
-        "Methods": paragraph_of(found),
-        **_assumed(found),
+        "Methods": paragraph,
+        **assumed,
         "To cite": "\n".join(f"- {work}" for work in cited),
-        "Checklist": checklist(found, refutations).rstrip("\n"),
+        "Checklist": listed.rstrip("\n"),
     }
     made = Methods("\n\n".join(f"{name}\n\n{text}" for name, text in parts.items()))
     made.works = cited
@@ -289,3 +289,28 @@ def _software(attrs: Mapping[Any, Any]) -> str:
     ]
     ran += f"; fingerprints: {', '.join(prints)}" if prints else ""
     return f"Computed with {ran}."
+
+
+def audit_paragraph(found: Pictured) -> str:
+    """Return the paragraph of a paper's methods."""
+    n, made = found.counts, found.settings
+    return (
+        f"{n['distinct']:,} different sequences of {made.get('length', '?')} bp were split "
+        f"by parent into {n['proposing']:,} that propose, {n['testing']:,} that test and "
+        f"{n['reserved']:,} that confirm. Attribution maps of {found.plan.n_mapped:,} of the "
+        f"first proposed {n['proposed']:,} motifs. Each was tested in two ways: by "
+        "overwriting its sites in the testing sequences by their own letters in another "
+        "order, and by embedding it in dinucleotide shuffles of these sequences. It is "
+        "read where what is lost exceeds a fifth of the standard deviation of predictions, or "
+        "what it does alone lies three tenths of it beyond the 95 % prediction limits of 19 "
+        "words of its letters in other orders "
+        f"(false discovery rate {LEVEL:g}, Benjamini-Hochberg, over motifs, tasks and both "
+        "tests). Pairs of motifs were embedded at every gap, order and strand, with each "
+        "motif alone at its place; rules are runs of gaps whose interaction has one sign. "
+        f"Motifs and rules were tested again on the {n['reserved']:,} reserved sequences and "
+        "their shuffles, with p-values of a tree of hypotheses, in which a rule stands below "
+        "one of its motifs (Meinshausen 2008). The share of the variance of predictions on the "
+        "reserved sequences was that of ridge regression on counts of sites, composition and "
+        "occurrences of rules, with coefficients from the other sequences. Software: "
+        f"causalgia {made.get('causalgia', '')}, seed {made.get('rng', '')}."
+    )

@@ -21,6 +21,8 @@ from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS
 from causalgia.errors import DataError, printable, quoted
 from causalgia.inputs import format_p
+from causalgia.tell._checklist import ITEMS, Pictured, audit_items
+from causalgia.tell._methods import audit_paragraph
 from causalgia.tell.account_answers import percent_of, share_in_words
 from causalgia.tell.audit_answers import (
     WORDS,
@@ -40,13 +42,7 @@ from causalgia.tell.audit_answers import (
     placed,
     sizes,
 )
-from causalgia.tell.audit_methods import (
-    ITEMS,
-    Pictured,
-    audit_paragraph,
-    items,
-    works,
-)
+from causalgia.tell.citations import audit_works
 from causalgia.tell.html_page import render, write_html
 from causalgia.tell.page_pictures import Picture, drawn
 from causalgia.tell.table_formats import number, with_minus
@@ -127,10 +123,10 @@ def write_audit_page(
         "overturn": [with_minus(line) for line in _overturn(found, claims)],
         "flow": _flow(found),
         "left_out": found.left_out,
-        "checklist": Grid.of(ITEMS, items(found), words=ITEMS),
+        "checklist": Grid.of(ITEMS, audit_items(found), words=ITEMS),
         **_again(found),
         "methods": audit_paragraph(found),
-        "works": works(),
+        "works": audit_works(),
     }
     return write_html(path, render(page, "audit.html.jinja"))
 
