@@ -693,9 +693,7 @@ class About(Generic[Absent]):
     )
     filters = _json("counts", "cg.mpra.filter", "filters applied, in order")
     simulated = _json("counts", "cg.mpra.simulate", "settings of the simulation")
-    activity = _text(
-        "outcomes of counts", "cg.mpra.outcomes", "how barcodes were averaged"
-    )
+
     left_out = _text(
         "outcomes of counts, proposals, interactions",
         "cg.mpra.outcomes, cg.propose, cg.experiments",

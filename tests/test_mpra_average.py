@@ -128,7 +128,7 @@ def test_a_method_whose_effects_shrink_with_silence_says_so():
     assert not notes_of(cg.mpra.fit(heard, control="c", method="two_way"))
 
 
-def test_sums_do_not_shrink_in_a_parallel_library_and_have_no_note():
+def test_sums_do_not_shrink_in_a_parallel_library_and_have_no_note(tmp_path):
     counts = counted(np.full(200, 2.0), p_silent=0.2)
     places = np.arange(counts.sizes["oligo"])
     assert (
@@ -141,9 +141,12 @@ def test_sums_do_not_shrink_in_a_parallel_library_and_have_no_note():
         "barcode",
         np.searchsorted(mine, counts["oligo_index"].values[kept]),
     )
-    shrunk, whole = (
-        cg.mpra.outcomes(alone, method=method) for method in ("barcodes", "sums")
+    path = cg.mpra.to_igvf(alone, tmp_path / "sums.tsv", "reporter_experiment")
+    side = alone[["element", "arm", "group"]].to_dataframe()
+    summed = cg.mpra.read_counts(
+        path, side_table=side.rename_axis("oligo_name").reset_index()
     )
+    shrunk, whole = cg.mpra.outcomes(alone), cg.mpra.outcomes(summed)
     assert len(notes_of(shrunk)) == 1
     assert not notes_of(whole)
     assert cg.estimate(cg.contrast(shrunk, control="c"))["ace"].item() < 1.85

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.errors import DataError, comma_list, quoted
 from causalgia.mpra.counts.barcodes import (
+    OligoMeans,
     as_arms,
     cell_ratios,
     dna_observed,
@@ -38,14 +39,12 @@ from causalgia.types import Array, Ints, Mask
 
 READS = 1e7
 MAD_TO_SD = 1.4826
-METHODS = ("barcodes", "sums")
 
 
 def aggregate(counts: xr.Dataset) -> xr.Dataset:
     """Sum the barcodes of every oligo in every replicate.
 
-    Abundant barcodes weigh more in a sum; ``outcomes(counts, method="barcodes")``
-    counts each once.
+    Abundant barcodes weigh more in a sum; `outcomes` counts each once.
 
     Parameters
     ----------
@@ -103,27 +102,15 @@ def aggregate(counts: xr.Dataset) -> xr.Dataset:
     )
 
 
-def oligo_activity(counts: xr.Dataset, method: str) -> tuple[Array, NDArray[np.int64]]:
-    """Return log2(RNA/DNA) of every oligo in every replicate, and the barcodes behind
-    it, both ``(n_oligos, R)``.
+def means_of_oligos(counts: xr.Dataset) -> OligoMeans:
+    """Return the mean log2(RNA/DNA) of every oligo in every replicate, each barcode
+    counting once.
     """
-    if method not in METHODS:
-        raise DataError(
-            f"method={quoted(method)} is neither 'barcodes' (each counts once) nor "
-            "'sums'",
-            argument="method",
-        )
-    if method == "sums":
-        sums = aggregate(counts)
-        return sums["log2_ratio"].to_numpy(), sums["n_bc"].to_numpy()
-    ratios, used = cell_ratios(counts)
-    means = oligo_means(
-        ratios, used, counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
-    )
-    return means.activity, means.n
+    of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
+    return oligo_means(*cell_ratios(counts), of, n)
 
 
-def truncation_of(counts: xr.Dataset, method: str) -> dict[str, Any]:
+def truncation_of(counts: xr.Dataset) -> dict[str, Any]:
     """Return what activities say of a table that keeps cells only where RNA was seen;
     {} of others.
     """
@@ -132,8 +119,8 @@ def truncation_of(counts: xr.Dataset, method: str) -> dict[str, Any]:
         return {}
 
     def measured(table: xr.Dataset) -> Array:
-        values, n = oligo_activity(table, method)
-        return np.where(n > 0, values, np.nan)
+        means = means_of_oligos(table)
+        return np.where(means.n > 0, means.activity, np.nan)
 
     values = measured(counts)
     factor = truncation_factor(
@@ -172,8 +159,11 @@ def check_oligos_observed(
 Labels: TypeAlias = NDArray[np.str_]
 _FITTED = "cg.mpra.average(cg.mpra.fit(counts, ...)) allows for silence"
 _SUMMED = (
-    "cg.mpra.outcomes(counts, method='sums') does not shrink them where arms fall "
-    "silent alike"
+    "one sum of the barcodes of each oligo does not shrink them where arms fall silent "
+    "alike"
+)
+_SHRUNK = (
+    "mean activities count silent barcodes as weak ones, which shrinks differences; "
 )
 _FIXED_ATTRS = {
     "scale": "log2(RNA/DNA)",
@@ -187,7 +177,6 @@ def outcomes(
     counts: xr.Dataset,
     *,
     arm_names: str | Sequence[str] | None = None,
-    method: Literal["barcodes", "sums"] = "barcodes",
     task: str = "activity",
 ) -> xr.Dataset:
     """Return the activity of every element under every arm, as the outcomes of a trial.
@@ -208,8 +197,9 @@ def outcomes(
     differences between strong and weak arms shrink with their share: a true 2.00 was
     1.96, 1.78 and 1.60 with 5, 10 and 20 % of cells silent. `fit` separates silence
     from low activity, and `average` of it was 2.02 in each: for the average effect in a
-    crossover use these. In a parallel library, which `fit` does not take, sums over
-    barcodes do not shrink (1.99 in each): every arm loses the same share of its reads.
+    crossover use these. In a parallel library, which `fit` does not take, counts summed
+    over the barcodes of an oligo do not shrink (1.99 in each): every arm loses the same
+    share of its reads.
 
     Parameters
     ----------
@@ -222,10 +212,6 @@ def outcomes(
         the bench (groups negative, positive, promoter, duplicate), are left out and
         counted in ``attrs["left_out"]``. If only controls have these arms (A/A pairs),
         the outcomes are theirs.
-    method
-        ``"barcodes"``: mean over barcodes of log2(RNA + .5) - log2(DNA + .5), each
-        barcode counting once; ``"sums"``: log ratio of the sums over barcodes, as in
-        `aggregate`, where abundant barcodes weigh more.
     task
         Name of the task in the outcomes.
 
@@ -236,8 +222,8 @@ def outcomes(
         side table; ``group (unit)``; ``n_barcodes (unit, arm)``, the fewest of any
         replicate; and ``sampling_covariance (unit, arm, arm_)`` of the mean over
         replicates, from both layers of noise (barcodes of an arm, replicates shared by
-        arms), absent where every oligo has one barcode. With ``"barcodes"`` the mean
-        over replicates is that of the barcodes' means. Of a zero-truncated table
+        arms), absent where every oligo has one barcode. The mean over replicates is
+        that of the barcodes' means. Of a zero-truncated table
         ``attrs["truncation_factor"]``, by which differences shrink.
 
     Raises
@@ -264,7 +250,8 @@ def outcomes(
     validate(counts, "counts")
     check_one_condition(counts)
     counts = of_batches(counts)
-    values, n = oligo_activity(counts, method)
+    means = means_of_oligos(counts)
+    values, n = means.activity, means.n
     if arm_names is None and "variant" in counts.coords:
         alone = n_barcodes_observed(counts).min(axis=1) > 0
         arm_names = counts["arm"].to_numpy()[alone].tolist()
@@ -274,7 +261,7 @@ def outcomes(
     alone = parallel_oligos(counts, arm_names)
     if alone is not None:
         check_oligos_observed(counts, n, alone[:, None])
-        return _parallel_outcomes(counts, values, alone, arm_names, method, task)
+        return _parallel_outcomes(counts, values, alone, arm_names, task)
     names, elements, oligos, left_out = _select_oligos(
         counts, arm_names, n.min(axis=1) > 0
     )
@@ -288,40 +275,20 @@ def outcomes(
             "model": counts["replicate"].to_numpy(),
             "group": ("unit", counts["group"].to_numpy()[oligos[:, 0]]),
         },
-        attrs=_activity_attrs(counts, method)
+        attrs=_activity_attrs(counts)
         | _FIXED_ATTRS
-        | attributes(model_is="replicates", activity=method, left_out=left_out),
+        | attributes(model_is="replicates", left_out=left_out),
     )
     made["n_barcodes"] = (("unit", "arm"), n[oligos].min(axis=-1))
     ratios, used = cell_ratios(counts)
     of = counts["oligo_index"].to_numpy()
-    found = oligo_variances(
-        ratios, used, of, oligo_means(ratios, used, of, counts.sizes["oligo"])
-    )
-    covariance = (
-        None
-        if found is None
-        else sampling_covariance(chosen, found.between[oligos], found.residual[oligos])
-    )
-    if covariance is not None:
-        made["sampling_covariance"] = (("unit", "arm", "arm_"), covariance)
-        made = made.assign_coords(arm_=names)
-    return as_result(made, "outcomes", *_silence_notes(counts, method, _FITTED))
-
-
-def _silence_notes(counts: xr.Dataset, method: str, cure: str) -> list[str]:
-    """Return the note on silent barcodes of mean activities; sums lose the same share
-    of reads in each arm.
-    """
-    return (
-        []
-        if method == "sums"
-        else silence_notes(
-            counts,
-            "mean activities count silent barcodes as weak ones, which shrinks "
-            f"differences; {cure}",
+    if (found := oligo_variances(ratios, used, of, means)) is not None:
+        made["sampling_covariance"] = (
+            ("unit", "arm", "arm_"),
+            sampling_covariance(chosen, found.between[oligos], found.residual[oligos]),
         )
-    )
+        made = made.assign_coords(arm_=names)
+    return as_result(made, "outcomes", *silence_notes(counts, _SHRUNK + _FITTED))
 
 
 def _parallel_outcomes(
@@ -329,7 +296,6 @@ def _parallel_outcomes(
     values: Array,
     oligos: Ints,
     arm_names: Sequence[str] | None,
-    method: str,
     task: str,
 ) -> xr.Dataset:
     """Return parallel outcomes: the mean over replicates of each element, with its
@@ -360,20 +326,20 @@ def _parallel_outcomes(
             "task": [task],
             "group": ("unit", group[oligos]),
         },
-        attrs=_activity_attrs(counts, method)
+        attrs=_activity_attrs(counts)
         | _FIXED_ATTRS
-        | attributes(assignment="parallel", activity=method, left_out=left_out),
+        | attributes(assignment="parallel", left_out=left_out),
     )
-    return as_result(made, "outcomes", *_silence_notes(counts, method, _SUMMED))
+    return as_result(made, "outcomes", *silence_notes(counts, _SHRUNK + _SUMMED))
 
 
-def _activity_attrs(counts: xr.Dataset, method: str) -> dict[str, Any]:
+def _activity_attrs(counts: xr.Dataset) -> dict[str, Any]:
     own = {
         name: counts.attrs[name]
         for name in ("source", "filters")
         if name in counts.attrs
     }
-    return own | library_attrs(counts) | truncation_of(counts, method)
+    return own | library_attrs(counts) | truncation_of(counts)
 
 
 def _select_oligos(

@@ -504,7 +504,7 @@ def _as_fit(
                 arms_left_out=", ".join(request.arms_left_out),
             ),
             **({} if of_arms else attributes(control=control)),
-            **truncation_of(joined, "barcodes"),
+            **truncation_of(joined),
         },
     )
     if not of_arms:

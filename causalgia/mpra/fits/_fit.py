@@ -247,7 +247,7 @@ def fit(
         if sd_barcode is not None:
             raise EstimateError(_NO_SUMS.format(sd_barcode), argument="sd_barcode")
         found = additive(counts, **asked, ci_prob=ci_prob)
-        found = found.assign_attrs(truncation_of(counts, "barcodes"))
+        found = found.assign_attrs(truncation_of(counts))
     else:
         run = _FIT_METHODS[method]
         fitted = run(counts, request, client)

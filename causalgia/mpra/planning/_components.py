@@ -176,9 +176,7 @@ def components(
             **_effect_spread(ratios, used, request, (barcode, replicate, cell), counts),
         },
         {"contrast": list(request.contrasts)},
-        attrs
-        | attributes(n_elements=len(request.elements))
-        | truncation_of(counts, "barcodes"),
+        attrs | attributes(n_elements=len(request.elements)) | truncation_of(counts),
     )
 
 
