@@ -134,13 +134,13 @@ def prediction_powered(
 
     Notes
     -----
-    The classical interval is returned with fewer than 20 measured units (parents); with
-    fewer than 10 that differ from the most common outcome; where t intervals of n
-    predictions, drawn from all, cover less than .93; where n is below 25 times the
-    squared skewness of the measured effects or of their distances from the predictions;
-    and where the correlation is not significant at .05. In simulations the coverage was
-    at most .03 below that of the classical intervals: .95 for effects with normal or
-    symmetric long tails, less for rare and skewed effects of few units.
+    The classical interval is returned with fewer than 20 measured units (parents);
+    where the correlation is not significant at .05; where t intervals of n predictions,
+    drawn from all, cover less than .93; and where n is below 25 times the squared
+    skewness of the measured effects or of their distances from the predictions. In
+    simulations the coverage was at most .03 below that of the classical intervals:
+    .95 for effects with normal or symmetric long tails, less for rare and skewed
+    effects of few units.
 
     References
     ----------
