@@ -618,8 +618,8 @@ class About(Generic[Absent]):
         "number of barcodes per oligo, or its mean",
     )
     n_replicates = _whole(
-        "libraries, fits, plans of the bench",
-        "cg.mpra.library, cg.mpra.fit, cg.mpra.power",
+        "fits, plans of the bench",
+        "cg.mpra.fit, cg.mpra.power",
         "number of replicates",
     )
     depth = _number(
@@ -664,13 +664,6 @@ class About(Generic[Absent]):
     oligo_length = _whole("libraries", "cg.mpra.library", "length of an oligo, in nt")
     rules = _json(
         "libraries", "cg.mpra.library", "names of the rules that every oligo satisfies"
-    )
-    max_oligos = _whole(
-        "libraries", "cg.mpra.library", "largest number of oligos to order"
-    )
-    vendor = _text("libraries", "cg.mpra.library", "maker of the oligos")
-    pool_size = _whole(
-        "libraries", "cg.mpra.library", "number of oligos in the vendor's pool"
     )
     barcodes_per_oligo = _whole(
         "libraries", "cg.mpra.library", "number of barcodes per oligo"

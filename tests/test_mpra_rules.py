@@ -18,10 +18,8 @@ from causalgia.mpra.libraries.constructs import (
     Site,
     construct,
     data_table,
-    pool_size_for,
     site,
     sites,
-    vendor,
 )
 from causalgia.mpra.libraries.rules import (
     GCContent,
@@ -45,7 +43,7 @@ from causalgia.sequences.composition import (
     repeat_shares,
 )
 
-TABLES = ("sites", "constructs", "vendors")
+TABLES = ("sites", "constructs")
 
 
 def strings(seed, n, length, letters="ACGT"):
@@ -69,7 +67,6 @@ def test_every_row_says_its_source_its_date_and_whether_it_was_verified():
     rows = [
         data_table("sites"),
         *data_table("constructs").values(),
-        *data_table("vendors").values(),
     ]
     for row in rows:
         assert isinstance(row["source"], str)
@@ -313,14 +310,3 @@ def test_repeated_sequences_are_found_in_either_orientation():
     assert first_duplicates(encode(texts)).tolist() == expected
     # their own reverse complements
     assert first_duplicates(encode(["AATT", "GCGC", "AATT"])).tolist() == [0, 1, 0]
-
-
-# ---- vendors
-
-
-def test_an_order_within_the_limits_gets_a_pool_size():
-    assert pool_size_for(7_500, 230, of=vendor("agilent")) == 7_500
-    assert pool_size_for(7_501, 230, of=vendor("AGILENT")) == 15_000
-    # larger pools are sold
-    assert pool_size_for(30_000, 300, of=vendor("twist")) is None
-    assert pool_size_for(10**6, 350, of=vendor("idt")) is None

@@ -389,7 +389,6 @@ def describe_library(library: xr.Dataset) -> str:
     parts = [
         _oligo_counts_lines(library),
         _oligo_parts_lines(library),
-        _plan_lines(library),
         _rule_lines(library),
         _dropped_lines(library),
         [f"null model: GC {before} as drawn first, {after} as ordered"],
@@ -471,39 +470,6 @@ def _oligo_parts_lines(library: xr.Dataset) -> list[str]:
         f"oligo: {name}{' + '.join([about(attrs).left, *middle, about(attrs).right])}",
         f"{about(attrs).assignment} of {about(attrs).null}",
     ]
-
-
-def _plan_lines(library: xr.Dataset) -> list[str]:
-    attrs = library.attrs
-    parts = []
-    if has(attrs).n_replicates:
-        n = len(
-            np.unique(
-                library["unit"].to_numpy()[
-                    library["group"].to_numpy().astype(str) == "test"
-                ]
-            )
-        )
-        barcodes, replicates = (
-            about(attrs, "...").barcodes_per_oligo,
-            about(attrs).n_replicates,
-        )
-        call = (
-            f"cg.mpra.power(true_effect, n_barcodes={barcodes}, "
-            f"n_replicates={replicates}, n_backgrounds={n}, ...)"
-        )
-        parts.append(f"{replicates} replicates planned, whose power is that of {call}")
-    if has(attrs).max_oligos:
-        most = int(about(attrs).max_oligos)
-        of_row = library["pool"] if "pool" in library else np.ones(library.sizes["row"])
-        largest = int(np.unique(of_row, return_counts=True)[1].max())
-        parts.append(f"{most - largest:,} of the {most:,} oligos allowed are left")
-    if has(attrs).vendor:
-        pool = f", a pool of {about(attrs).pool_size:,}" if has(attrs).pool_size else ""
-        parts.append(
-            f"within the limits of {about(attrs).vendor} as the table has them{pool}"
-        )
-    return ["; ".join(parts)] if parts else []
 
 
 def _rule_lines(library: xr.Dataset) -> list[str]:

@@ -852,12 +852,6 @@ ORDERS = [
         DesignError,
         "EcoRI",
     ),
-    Row(
-        "more oligos than are to be ordered",
-        lambda: order(pair(80), max_oligos=100),
-        DesignError,
-        "max_oligos",
-    ),
     Row("more pools than elements", lambda: order(pools=80), DesignError, "pools"),
     Row(
         "a bridge of more elements than there are",
@@ -904,12 +898,6 @@ ORDERS = [
         ),
         DesignError,
         "scramble",
-    ),
-    Row(
-        "oligos longer than a vendor's",
-        lambda: order(pair(length=290), vendor="twist"),
-        DesignError,
-        "Twist",
     ),
     Row(
         "inserts of two lengths",

@@ -50,7 +50,6 @@ from causalgia.mpra.libraries.order_plan import (
     Controls,
     OrderNumbers,
     check_barcode_kind,
-    check_order_limits,
     check_pools,
     draw_units,
     fit_insert_length,
@@ -84,9 +83,6 @@ def library(
     controls: Controls | None = None,
     barcodes_per_oligo: int | None = None,
     barcode_rules: BarcodeRules | None = None,
-    n_replicates: int | None = None,
-    max_oligos: int | None = None,
-    vendor: str | None = None,
     pools: int = 1,
     bridge: int | None = None,
     n_redraws: int = 100,
@@ -139,14 +135,6 @@ def library(
         the construct, else 15, and the defaults of `causalgia.mpra.BarcodeRules`. The
         sites of `rules`, the flanks of the barcode and the primers that read the
         adapters are added.
-    n_replicates
-        Planned replicates, recorded for the report and for `causalgia.mpra.power`.
-    max_oligos
-        Largest number of oligos of a pool. A larger one is refused, with what would
-        fit; how to shrink it is your choice, since it changes the question.
-    vendor
-        ``"agilent"``, ``"twist"``, ``"idt"`` or ``"genscript"``: limits of length and
-        pool size are checked.
     pools
         Pools over which the elements are dealt at random, each with all its arms in
         one. Every pool has all controls, and the elements of the bridge.
@@ -179,8 +167,7 @@ def library(
     DesignError
         If lengths do not add up, an adapter contains a site, no background meets the
         rules (with the rule, the arm and how often), a control breaks a rule or has a
-        reserved name, the order exceeds `max_oligos` or the vendor's limits, or an
-        option has the wrong type.
+        reserved name, or an option has the wrong type.
     TypeError
         If `rng` is not a source of randomness.
 
@@ -251,12 +238,6 @@ def library(
     )
     check_own_names([*plus.names, *minus.names], design.arm_names, numbers.by_arm)
     shared = check_pools(design.n_units, pools, bridge)
-    pool_size = check_order_limits(
-        numbers.of_pool(design.n_units, pools, shared),
-        oligo_length=int(oligo_length),
-        vendor_name=vendor,
-        max_oligos=max_oligos,
-    )
     check_construct(of, oligo_rules, barcoded=synthesized)
     checker = RuleChecker(of, oligo_rules)
     request = _LibraryRequest(
@@ -275,19 +256,10 @@ def library(
     tags = (
         None if tag_rules is None else request.assign_barcodes(listed, tag_rules, alone)
     )
-    if n_replicates is not None:
-        n_replicates = as_int(n_replicates, "n_replicates", error=DesignError)
-    order = {
-        "n_replicates": n_replicates,
-        "max_oligos": max_oligos,
-        "vendor": vendor,
-        "pool_size": pool_size,
-    }
     left = _without_arms(design, blocks.dropped_arms.keys())
-    attrs = library_attributes(left, of, seed) | {
-        **attributes(oligo_length=int(oligo_length), rules=json.dumps(checker.names)),
-        **{name: value for name, value in order.items() if value is not None},
-    }
+    attrs = library_attributes(left, of, seed) | attributes(
+        oligo_length=int(oligo_length), rules=json.dumps(checker.names)
+    )
     if tag_rules is not None:
         attrs |= attributes(
             barcodes_per_oligo=n_barcodes,

@@ -1,5 +1,5 @@
-"""Constructs: adapters, junctions and restriction sites around an insert; assembled
-oligos; vendor limits.
+"""Constructs: adapters, junctions and restriction sites around an insert, and
+assembled oligos.
 """
 
 from __future__ import annotations
@@ -225,16 +225,8 @@ def construct(adapters: Adapters) -> Construct:
     if isinstance(adapters, Construct):
         return adapters
     if isinstance(adapters, str):
-        constructs, vendors = data_table("constructs"), data_table("vendors")
-        if adapters.lower() in vendors:
-            raise DesignError(
-                f"adapters={quoted(adapters)}: a vendor has no adapters; they are "
-                f"those of the construct of your assay ({', '.join(constructs)}), or "
-                "(left, right) as letters. Any vendor takes the file; "
-                f"vendor={quoted(adapters.lower())} checks its limits"
-            )
         known, row = find_row(
-            constructs,
+            data_table("constructs"),
             adapters,
             "construct",
             cure="give (left, right) as letters",
@@ -430,9 +422,7 @@ def intended_sites(avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site,
 
 @cache
 def data_table(name: str) -> dict[str, Any]:
-    """Return a table of `causalgia/mpra/data` by name: ``sites``, ``constructs`` or
-    ``vendors``.
-    """
+    """Return a table of `causalgia/mpra/data` by name, as ``sites``."""
     return tomllib.loads(
         (files("causalgia.mpra") / "data" / f"{name}.toml").read_text("utf-8")
     )
@@ -467,108 +457,3 @@ def find_row(
             f"there is no {what} {quoted(name)} in the table; {known} {cure}"
         )
     return found, rows[found]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Vendor:
-    """Limits of a vendor, from the table.
-
-    Parameters
-    ----------
-    name, title
-        Name in the table, and full name.
-    longest
-        Longest oligo; None if unknown.
-    sizes
-        Pool sizes, ascending; empty if unknown.
-    larger
-        Whether pools larger than the last of `sizes` are sold.
-    steps
-        Lengths at which the price changes.
-    verified
-        Whether the row was read from the vendor; otherwise ask for a quotation.
-    as_of
-        Date of the row.
-    """
-
-    name: str
-    title: str
-    longest: int | None
-    sizes: tuple[int, ...]
-    larger: bool
-    steps: tuple[int, ...]
-    verified: bool
-    as_of: str
-
-
-def vendor(name: str) -> Vendor:
-    """Return the limits of a vendor.
-
-    Raises
-    ------
-    DesignError
-        If the table has no vendor of that name.
-
-    Examples
-    --------
-    >>> vendor("Twist").longest
-    300
-    """
-    known, row = find_row(
-        data_table("vendors"),
-        name,
-        "vendor",
-        cure="leave vendor= out and check the limits yourself",
-    )
-    return Vendor(
-        name=known,
-        title=row["title"],
-        longest=row.get("longest"),
-        sizes=tuple(row["sizes"]),
-        larger=row.get("larger", not row["sizes"]),
-        steps=tuple(row["steps"]),
-        verified=row["verified"],
-        as_of=str(row["as_of"]),
-    )
-
-
-def pool_size_for(n_oligos: int, longest: int, *, of: Vendor) -> int | None:
-    """Return the pool size to order; None where sizes are unknown or the order is above
-    the last.
-
-    Parameters
-    ----------
-    n_oligos
-        Number of oligos.
-    longest
-        Length of the longest oligo.
-    of
-        The vendor.
-
-    Raises
-    ------
-    DesignError
-        If the oligos are too long or too many for the vendor; the message gives the
-        source of the limit.
-
-    Examples
-    --------
-    >>> pool_size_for(11_000, 230, of=vendor("agilent"))
-    15000
-    """
-    known = (
-        f"the table's limit of {of.as_of}, "
-        f"{'verified' if of.verified else 'not verified: ask the vendor'}"
-    )
-    if of.longest is not None and longest > of.longest:
-        raise DesignError(
-            f"oligos of {longest} nt are longer than those of {of.title} ({of.longest} "
-            f"nt; {known}); order shorter inserts or choose another vendor"
-        )
-    if of.sizes and n_oligos > of.sizes[-1] and not of.larger:
-        raise DesignError(
-            f"{n_oligos:,} oligos are more than the largest pool of {of.title} "
-            f"({of.sizes[-1]:,}; {known}); split the order or use fewer barcodes an "
-            "oligo"
-        )
-    return next((size for size in of.sizes if size >= n_oligos), None)

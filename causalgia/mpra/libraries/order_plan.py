@@ -14,7 +14,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -33,7 +33,7 @@ from causalgia.errors import (
     first_of,
     quoted,
 )
-from causalgia.mpra.libraries.constructs import Construct, pool_size_for, vendor
+from causalgia.mpra.libraries.constructs import Construct
 from causalgia.mpra.libraries.rules import RuleChecker, first_duplicates
 from causalgia.sequences.fasta import Source
 from causalgia.streams import derive
@@ -111,7 +111,7 @@ class OrderNumbers:
 
     Attributes
     ----------
-    test, scrambles, positives, negatives
+    scrambles, positives, negatives
         Number of inserts.
     pairs
         A/A pairs; 0 without synthesized barcodes.
@@ -121,30 +121,12 @@ class OrderNumbers:
         Barcodes of the promoter alone.
     """
 
-    test: int
     scrambles: int
     positives: int
     negatives: int
     pairs: int
     barcodes: int
     promoter: int
-
-    @property
-    def oligos(self) -> int:
-        """Total number of oligos."""
-        inserts = (
-            self.test
-            + self.scrambles
-            + self.positives
-            + self.negatives
-            + 2 * self.pairs
-        )
-        return inserts * max(self.barcodes, 1) + self.promoter
-
-    def of_pool(self, n_elements: int, pools: int, bridge: int) -> OrderNumbers:
-        """Return the numbers of the largest of several pools."""
-        most = bridge - (bridge - n_elements) // pools
-        return replace(self, test=self.test // n_elements * most)
 
     @property
     def by_arm(self) -> dict[str, int]:
@@ -159,19 +141,6 @@ class OrderNumbers:
             "duplicate 1": self.pairs,
             "duplicate 2": self.pairs,
         }
-
-    @property
-    def words(self) -> str:
-        """The sum in words, for messages."""
-        kinds = {
-            "test": self.test,
-            "scrambles": self.scrambles,
-            "positives": self.positives,
-        }
-        kinds |= {"negatives": self.negatives, "in A/A pairs": 2 * self.pairs}
-        inserts = " + ".join(f"{n:,} {kind}" for kind, n in kinds.items() if n)
-        times = f"({inserts}) x {self.barcodes} barcodes" if self.barcodes else inserts
-        return times + (f" + {self.promoter:,} promoter" if self.promoter else "")
 
 
 _LEAST_BRIDGE = 20  # elements; twice what a comparison of two pools asks for
@@ -303,7 +272,6 @@ def order_numbers(
         len(design.named_arms) if design.assignment == "crossover" else 1
     )
     return OrderNumbers(
-        test=test,
         scrambles=int(controls.n_scrambles),
         positives=given[0],
         negatives=given[1],
@@ -359,50 +327,6 @@ def fit_insert_length(
             "one oligo for all draws of a sequence; use n_draws=1"
         )
     return left
-
-
-def check_order_limits(
-    numbers: OrderNumbers,
-    *,
-    oligo_length: int,
-    vendor_name: str | None,
-    max_oligos: int | None,
-) -> int | None:
-    """Check the limits of the order and of the vendor; return the pool size of the
-    vendor, if known.
-
-    Raises
-    ------
-    DesignError
-        If the oligos are too long or too many for the vendor, or more than
-        `max_oligos`; with what would fit.
-    """
-    most = (
-        None
-        if max_oligos is None
-        else as_int(max_oligos, "max_oligos", error=DesignError)
-    )
-    if most is not None and numbers.oligos > most:
-        rest = numbers.oligos - numbers.test * max(numbers.barcodes, 1)
-        tests = (most - rest) // max(numbers.barcodes, 1)
-        fits = (
-            f"{tests:,} test oligos fit instead of {numbers.test:,} (smaller n_units), "
-            "or fewer barcodes or controls"
-            if tests >= 1
-            else (
-                f"the controls alone are {rest:,}; order fewer of them, or fewer "
-                "barcodes for each"
-            )
-        )
-        raise DesignError(
-            f"{numbers.oligos:,} oligos ({numbers.words}) are more than "
-            f"max_oligos={most:,}: {fits}"
-        )
-    return (
-        None
-        if vendor_name is None
-        else pool_size_for(numbers.oligos, oligo_length, of=vendor(vendor_name))
-    )
 
 
 EQUAL_ARMS, REPEATED = "equal arms", "repeated insert"
