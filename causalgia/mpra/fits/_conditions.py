@@ -12,7 +12,6 @@ import xarray as xr
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import as_ci_prob, listed
-from causalgia.effect_table import EffectTable
 from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.mpra.counts._activity import truncation_of
 from causalgia.mpra.counts.barcodes import cell_ratios, oligo_means, silence_notes
@@ -32,10 +31,9 @@ from causalgia.mpra.fits.element_effects import (
     means_of,
     residual_layer,
 )
-from causalgia.mpra.fits.fit_summaries import with_summary
+from causalgia.mpra.fits.fit_summaries import effects_dataset, with_summary
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
-from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import validate
 from causalgia.types import Array, Ints, Mask
 
@@ -445,22 +443,15 @@ def _as_fit(
         for x in ("ace", "se", "df", "measured")
     )
     known = measured.any(axis=1)
-    ace, se, df = (np.where(measured, x, np.nan)[known] for x in (ace, se, df))
-    measured = measured[known]
-    p, lower, upper = p_and_limits(ace, se, df, ci_prob)
-    logs = np.where(measured, log_p(ace, se, df), np.nan)
-    columns = {"ace": ace, "se": se, "df": df, "lower": lower, "upper": upper, "p": p}
-    columns |= {"log_p": logs} | ({} if measured.all() else {"measured": measured})
-    group = joined["group"].to_numpy()[request.first_oligos][known].astype(str)
-    controls = np.isin(group, CONTROLS)
-    marks = {"of_question": ~controls, "is_placebo": group == "negative"}
     paired = {one.paired for one in found if len(one.of) > 1}
     n_barcodes = _n_barcodes(joined, request, names)
     sums = int(n_barcodes.max()) == 1
-    dims = ("element", "contrast")
-    table = EffectTable(
-        {name: (dims, np.ascontiguousarray(x)) for name, x in columns.items()}
-        | {
+    table = effects_dataset(
+        joined,
+        (ace[known], se[known], df[known]),
+        measured[known],
+        ci_prob,
+        variables={
             "n_barcodes": (("element", "arm"), n_barcodes[known]),
             "weight": (("contrast", "arm"), np.stack(weight)),
             "median_reads": ("condition", _median_reads(joined, names)),
@@ -477,16 +468,12 @@ def _as_fit(
             "arm": cells,
             "replicate": joined["replicate"].to_numpy(),
             "condition": names,
-            "group": ("element", group),
-            **{n: ("element", x) for n, x in marks.items() if controls.any()},
         },
+        group=joined["group"].to_numpy()[request.first_oligos][known].astype(str),
         attrs={
-            **library_attrs(joined),
             **attributes(
                 method="two_way",
                 moderated_rows=int(known.sum()),
-                scale="log2",
-                ci_prob=ci_prob,
                 estimand=(
                     "arm by condition: difference between conditions of the difference "
                     "of log2(RNA/DNA) between arms"
@@ -494,12 +481,10 @@ def _as_fit(
                     else "difference of log2(RNA/DNA) between conditions, relative to "
                     "the median oligo"
                 ),
-                effect_on="measured activity",
                 null="these barcodes"
                 if sums
                 else "the barcodes that an oligo might have",
                 paired="by barcode" if True in paired else "no",
-                n_replicates=joined.sizes["replicate"],
                 n_left_out=int((~known).sum()),
                 arms_left_out=", ".join(request.arms_left_out),
             ),

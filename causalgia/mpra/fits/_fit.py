@@ -14,7 +14,6 @@ from scipy.sparse import csr_array
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_ci_prob, is_real
 from causalgia.choices import LEAST_FACTOR
-from causalgia.effect_table import EffectTable
 from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import (
     EstimateError,
@@ -29,9 +28,7 @@ from causalgia.mpra.counts.barcodes import (
     silent_share,
 )
 from causalgia.mpra.counts.counts_table import (
-    CONTROLS,
     check_one_condition,
-    library_attrs,
     of_batches,
 )
 from causalgia.mpra.counts.cutoffs import cutoff, truncation_attrs, truncation_factor
@@ -48,11 +45,14 @@ from causalgia.mpra.fits.element_effects import (
     ratio_cells,
     two_way,
 )
-from causalgia.mpra.fits.fit_summaries import asked_elements, with_summary
+from causalgia.mpra.fits.fit_summaries import (
+    asked_elements,
+    effects_dataset,
+    with_summary,
+)
 from causalgia.mpra.fits.library_links import level_loadings, level_notes
 from causalgia.notes import with_notes
 from causalgia.numerics.float_errors import usual_errors
-from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.schema import validate
 from causalgia.types import Array, Client
@@ -423,82 +423,56 @@ def _fit_dataset(
     ci_prob: float,
     truncation: Mapping[str, Any],
 ) -> xr.Dataset:
-    dims = ("element", "contrast")
     known = about(truncation, 0)
     scale = 1 / known.truncation_factor if known.truncation_corrected else 1.0
-    ace, se, df = (
-        np.ascontiguousarray(v, dtype=np.float64)
-        for v in (fitted.ace * scale, fitted.se * scale, fitted.df)
-    )
-    measured = request.measured
-    ace, se, df = (np.where(measured, v, np.nan) for v in (ace, se, df))
+    measured, se = request.measured, fitted.se * scale
     loadings = level_loadings(counts, request)
     levels = {}
     if loadings is not None:
         loadings = np.where(measured[..., None], loadings * scale, np.nan)
         se = np.sqrt(se**2 + (loadings**2).sum(axis=2))
         levels = {"level_error": (("element", "contrast", "level"), loadings)}
-    p, lower, upper = p_and_limits(ace, se, df, ci_prob)
-    columns = {
-        "ace": ace,
-        "se": se,
-        "df": df,
-        "lower": lower,
-        "upper": upper,
-        "p": p,
-        "log_p": np.where(measured, log_p(ace, se, df), np.nan),
-    }
     n = np.where(request.oligos >= 0, n_barcodes(counts)[request.oligos], 0)
     few = [one.replicate for one in shallow_replicates(counts, aggregate(counts))]
     names = counts["replicate"].to_numpy()
-    group = counts["group"].to_numpy()[request.first_oligos]
-    control = np.isin(group.astype(str), CONTROLS)
-    # negative controls are placebos, and no control answers the question
-    marks = {"of_question": ~control, "is_placebo": group == "negative"}
     deep = names[~np.isin(names.astype(str), few)]
     replicates = replicate_shifts(counts.sel(replicate=deep), request)
     of_scale = {"replicate_shift": scale, "replicate_within": scale**2}
     replicates = {
         name: (on, x * of_scale.get(name, 1.0)) for name, (on, x) in replicates.items()
     }
-    return EffectTable(
-        {name: (dims, column) for name, column in columns.items()}
-        | {
+    return effects_dataset(
+        counts,
+        (fitted.ace * scale, se, fitted.df),
+        measured,
+        ci_prob,
+        variables={
             "n_barcodes": (("element", "arm"), n),
             "weight": (("contrast", "arm"), request.weights),
-        }
-        | ({} if measured.all() else {"measured": (dims, measured)})
-        | replicates
-        | levels
-        | dict(fitted.variables),
+            **replicates,
+            **levels,
+            **fitted.variables,
+        },
         coords={
             "element": request.elements,
             "contrast": list(request.contrasts),
             "arm": request.arms,
             **({"replicate": deep} if replicates else {}),
-            "group": ("element", group),
-            **{n: ("element", x) for n, x in marks.items() if control.any()},
         },
+        group=counts["group"].to_numpy()[request.first_oligos],
         attrs={
-            **library_attrs(counts),
             **attributes(
                 method=method,
                 moderated_rows=len(request.elements),
-                scale="log2",
-                ci_prob=ci_prob,
                 estimand=(
                     "contrast of log2(RNA/DNA) between arms, in each element, over the "
                     "barcodes that it might have"
                 ),
-                effect_on="measured activity",
                 null="the barcodes that an oligo might have",
-            ),
-            **({} if request.control is None else attributes(control=request.control)),
-            **attributes(n_replicates=counts.sizes["replicate"]),
-            **attributes(
                 n_left_out=request.n_left_out,
                 arms_left_out=", ".join(request.arms_left_out),
             ),
+            **({} if request.control is None else attributes(control=request.control)),
             **fitted.attrs,
             **truncation,
         },

@@ -21,15 +21,13 @@ from scipy import optimize, sparse
 from scipy.linalg import lapack
 
 from causalgia.attributes import attributes
-from causalgia.effect_table import EffectTable
 from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.moderated_variances import moderate_variances
 from causalgia.mpra.counts.barcodes import cell_ratios
-from causalgia.mpra.counts.counts_table import library_attrs
 from causalgia.mpra.counts.variant_haplotypes import arms_compared
 from causalgia.mpra.fits.element_effects import contrast_weights, sd_or_zero
-from causalgia.numerics.moments import log_p, p_and_limits
+from causalgia.mpra.fits.fit_summaries import effects_dataset
 from causalgia.types import Array, Ints, Mask
 
 _RANK, _ALIASED = 1e-9, 1e-6
@@ -88,15 +86,15 @@ def additive(
     # the noise is learned from all variants, whichever are asked
     rows = np.concatenate([np.eye(len(known))[known], W[fitted]])
     variance, df, sds = _errors(cells, found, weight, rows, int(known.sum()))
-    ace, se = W[fitted] @ found.beta[R:], np.sqrt(variance)
-    p, lower, upper = p_and_limits(ace, se, df, ci_prob)
-    columns = {"ace": ace, "se": se, "df": df, "lower": lower, "upper": upper}
-    columns |= {"p": p, "log_p": log_p(ace, se, df)}
     n_of = cells.carried.sum(axis=1)
     n = [(n_of == 0).sum(), *cells.carried.sum(axis=0)[place]]
-    return EffectTable(
-        {name: (("element", "contrast"), x[None]) for name, x in columns.items()}
-        | {
+    estimates = W[fitted] @ found.beta[R:], np.sqrt(variance), df
+    return effects_dataset(
+        counts,
+        tuple(x[None] for x in estimates),
+        np.ones((1, int(fitted.sum())), dtype=bool),
+        ci_prob,
+        variables={
             "n_barcodes": (("element", "arm"), np.array(n, dtype=np.int64)[None]),
             "weight": (("contrast", "arm"), weights[fitted]),
         },
@@ -104,22 +102,17 @@ def additive(
             "element": elements,
             "contrast": np.array([*asked])[fitted],
             "arm": arms,
-            "group": ("element", counts["group"].to_numpy()[:1]),
         },
+        group=counts["group"].to_numpy()[:1],
         attrs={
-            **library_attrs(counts),
             **attributes(
                 method="additive",
                 moderated_rows=int(known.sum()),
-                scale="log2",
-                ci_prob=ci_prob,
                 estimand=(
                     "contrast of log2(RNA/DNA) between variants, whose effects add up, "
                     "over the barcodes that might carry them"
                 ),
-                effect_on="measured activity",
                 null="the barcodes that a variant might have",
-                n_replicates=R,
                 n_left_out=0,
                 arms_left_out="",
                 n_several=int((n_of > 1).sum()),

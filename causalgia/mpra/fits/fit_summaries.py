@@ -1,17 +1,24 @@
-"""What a report says of a fit, as variables of the fit: q of each effect, and for each
-contrast its effects up and down, their average, and those of control oligos.
+"""Effects of elements as a fit, and what a report says of it as its variables: q of
+each effect, and for each contrast its effects up and down, their average, and those of
+control oligos.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from causalgia.attributes import about
-from causalgia.mpra.counts.counts_table import CONTROLS
+from causalgia.attributes import about, attributes
+from causalgia.effect_table import EffectTable
+from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
 from causalgia.mpra.fits._average import average
 from causalgia.multiplicity.adjusted_p import stepwise
-from causalgia.types import Mask
+from causalgia.numerics.moments import log_p, p_and_limits
+from causalgia.types import Array, Mask
 
 _OF_AVERAGE = {
     "ace": "average",
@@ -19,6 +26,66 @@ _OF_AVERAGE = {
     "upper": "average_upper",
     "tau": "sd_effects",
 }
+
+
+def effects_dataset(
+    counts: xr.Dataset,
+    estimates: tuple[Array, Array, Array],
+    measured: Mask,
+    ci_prob: float,
+    *,
+    variables: Mapping[str, Any],
+    coords: Mapping[str, Any],
+    group: NDArray[Any],
+    attrs: Mapping[str, Any],
+) -> EffectTable:
+    """Return effects of elements with their intervals and p.
+
+    Parameters
+    ----------
+    counts
+        Their counts.
+    estimates
+        Effects, errors and degrees of freedom, shape ``(E, K)``.
+    measured
+        Which of these there are, shape ``(E, K)``; the others are NaN.
+    ci_prob
+        Probability of the intervals.
+    variables, coords, attrs
+        Besides those that all fits have; `coords` with ``element`` and ``contrast``.
+    group
+        Group of each element.
+    """
+    dims = ("element", "contrast")
+    ace, se, df = (
+        np.ascontiguousarray(np.where(measured, x, np.nan), np.float64)
+        for x in estimates
+    )
+    p, lower, upper = p_and_limits(ace, se, df, ci_prob)
+    columns = {"ace": ace, "se": se, "df": df, "lower": lower, "upper": upper, "p": p}
+    columns["log_p"] = np.where(measured, log_p(ace, se, df), np.nan)
+    columns |= {} if measured.all() else {"measured": measured}
+    control = np.isin(group.astype(str), CONTROLS)
+    # negative controls are placebos, and no control answers the question
+    marks = {"of_question": ~control, "is_placebo": group.astype(str) == "negative"}
+    return EffectTable(
+        {name: (dims, x) for name, x in columns.items()} | variables,
+        coords={
+            **coords,
+            "group": ("element", group),
+            **{n: ("element", x) for n, x in marks.items() if control.any()},
+        },
+        attrs={
+            **library_attrs(counts),
+            **attributes(
+                scale="log2",
+                ci_prob=ci_prob,
+                effect_on="measured activity",
+                n_replicates=counts.sizes["replicate"],
+            ),
+            **attrs,
+        },
+    )
 
 
 def asked_elements(fit: xr.Dataset) -> Mask:
