@@ -88,10 +88,9 @@ def additive(
     variance, df, sds = _errors(cells, found, weight, rows, int(known.sum()))
     n_of = cells.carried.sum(axis=1)
     n = [(n_of == 0).sum(), *cells.carried.sum(axis=0)[place]]
-    estimates = W[fitted] @ found.beta[R:], np.sqrt(variance), df
     return effects_dataset(
         counts,
-        tuple(x[None] for x in estimates),
+        ((W[fitted] @ found.beta[R:])[None], np.sqrt(variance)[None], df[None]),
         np.ones((1, int(fitted.sum())), dtype=bool),
         ci_prob,
         variables={

@@ -62,14 +62,15 @@ def effects_dataset(
         for x in estimates
     )
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
-    columns = {"ace": ace, "se": se, "df": df, "lower": lower, "upper": upper, "p": p}
+    columns: dict[str, NDArray[Any]] = {"ace": ace, "se": se, "df": df}
+    columns |= {"lower": lower, "upper": upper, "p": p}
     columns["log_p"] = np.where(measured, log_p(ace, se, df), np.nan)
     columns |= {} if measured.all() else {"measured": measured}
     control = np.isin(group.astype(str), CONTROLS)
     # negative controls are placebos, and no control answers the question
     marks = {"of_question": ~control, "is_placebo": group.astype(str) == "negative"}
     return EffectTable(
-        {name: (dims, x) for name, x in columns.items()} | variables,
+        {**{name: (dims, x) for name, x in columns.items()}, **variables},
         coords={
             **coords,
             "group": ("element", group),
