@@ -1372,11 +1372,11 @@ class _Work:
         confirmed["q"] = q_rule
         same_sign = np.sign(confirmed["tested"]) == np.sign(confirmed["interaction"])
         confirmed["holds"] = (confirmed["q"] <= _LEVEL) & same_sign & specific
-        for row in confirmed[confirmed["holds"]].to_dict("records"):
-            # what a rule that holds shows: that its task reads both of its motifs
-            for label in (row["first"], row["second"]):
-                of = (label, row["task"])
-                q_motif[of] = min(row["q"], q_motif.get(of, 1.0))
+        # what a rule that holds shows: that its task reads both of its motifs
+        for held in confirmed[confirmed["holds"]].to_dict("records"):
+            for label in (held["first"], held["second"]):
+                leaf = (label, held["task"])
+                q_motif[leaf] = min(held["q"], q_motif.get(leaf, 1.0))
         motifs_again["confirmed_q"] = [q_motif[x] for x in own]
         return motifs_again, confirmed
 

@@ -237,7 +237,7 @@ def library(
         fillable=synthesized and halves is not None,
     )
     check_own_names([*plus.names, *minus.names], design.arm_names, numbers.by_arm)
-    shared = check_pools(design.n_units, pools, bridge)
+    check_pools(design.n_units, pools, bridge)
     check_construct(of, oligo_rules, barcoded=synthesized)
     checker = RuleChecker(of, oligo_rules)
     request = _LibraryRequest(
