@@ -522,6 +522,31 @@ def test_a_track_is_answered_where_it_changes_most(files, genome, tmp_path):
     assert "CG_a_effect=3;CG_a_peak=0;" in written
 
 
+def test_changes_of_a_track_that_are_equal_but_for_rounding_have_one_rank(
+    files, genome
+):
+    letters = genome["chr1"]
+    chosen = [
+        Variant("chr1", at, letters[at], "G" if letters[at] in "AT" else "A", f"v{at}")
+        for at in range(100, 220, 10)
+    ]
+
+    def track(x: np.ndarray) -> np.ndarray:
+        gc = 0.1 * x[:, 1:3].sum(axis=(1, 2)) + 0.37 * x[:, :, 0].argmax(1)
+        rows = np.log1p(np.arange(x.shape[2]))  # answers of unlike sizes round apart
+        return (gc[:, None] + rows)[:, None].astype(np.float32)
+
+    predictor = cg.FunctionPredictor(
+        track, track=cg.Track(origin=20), scale="log counts"
+    )
+    null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=50)
+    experiment = variants(chosen, files[1], length=40, null=null, n_null=200)
+    outcomes = cg.run(experiment, predictor, rng=0, progress=False)
+    found = experiment.analyze(outcomes).estimates
+    assert np.abs(np.abs(found["ace"]) - 0.1).max() < 1e-5
+    assert len(np.unique(found["p_matched"])) == 1
+
+
 def test_an_indel_over_contexts_moves_no_other_base_of_the_track(files, genome):
     chosen = _indels(genome["chr1"])
     experiment = variants(

@@ -46,6 +46,7 @@ from causalgia.refutation.unit_faults import (
     subset_of_units,
 )
 from causalgia.schema import validate
+from causalgia.sequences import encode
 from causalgia.tell.checks import said
 from causalgia.trial.design_notes import auroc
 from causalgia.zoo import MotifCount, Oracle
@@ -555,6 +556,27 @@ def test_planted_faults_are_found(fault):
     found = FAULTS[fault](np.random.default_rng(11))
     assert status(found, FINDS[fault]) == "fail"
     assert found["cure"].sel(check=FINDS[fault]).item()
+
+
+def test_shuffles_that_predict_what_some_sequences_do_are_in_their_range():
+    """Of the 100 sequences that are compared 3 lack the site, as shuffles do: the middle
+    95 % has them.
+    """
+    rows = cg.Uniform(length=60).sample(1_000, rng=5)["sequence"].values
+    for row in rows[40:]:
+        row[20:28] = encode(["TGACTCAT"])[0]
+    oracle = cg.zoo.Oracle(
+        cg.zoo.MotifCount("TGACTCAT", 1.0), tasks=["y"], scale="log counts"
+    )
+    trial = cg.Design(
+        null=cg.DinucleotideShuffle(of=rows),
+        arms={"control": cg.Untreated(), "AP-1": cg.Embed("TGACTCAT", at=20)},
+        n_units=1_000,
+        contrasts="control",
+    )
+    assert (
+        status(prediction_range(claim_of(trial, oracle)), "prediction range") == "pass"
+    )
 
 
 @pytest.mark.real

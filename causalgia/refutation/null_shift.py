@@ -562,7 +562,9 @@ def _outside(claim: Claim) -> list[Finding]:
 
     units, real = untreated_predictions(claim)
     n = len(units)
-    low, high = np.quantile(real, [0.025, 0.975], axis=0)
+    # values that are there: between two of them an end would leave out equal ones
+    low = np.quantile(real, 0.025, axis=0, method="lower")
+    high = np.quantile(real, 0.975, axis=0, method="higher")
     outside = ((units < low) | (units > high)).mean(axis=0)
     j = int(outside.argmax())
     share, task = float(outside[j]), str(claim.outcomes["task"].to_numpy()[j])

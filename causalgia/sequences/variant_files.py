@@ -276,6 +276,8 @@ def _cells_of_item(item: Any) -> list[str]:
     if all(hasattr(item, name) for name in ("chrom", "pos", "id", "ref", "alts")):
         alts = ",".join(item.alts or ".")  # a record of pysam, from 1
         return [item.chrom, str(item.pos), item.id or ".", item.ref, alts]
+    if isinstance(item, Mapping):
+        raise SequenceError(f"variants: {quoted(item)} beside items of another form")
     raise SequenceError(
         f"variants: {quoted(item)} is none: give 'chr1:42:A:G' (from 1), a row with "
         "chrom, pos, ref, alt (from 1), or cg.sequences.Variant (from 0)"

@@ -22,6 +22,7 @@ from causalgia.tell.verdict_sentences import (
     family_in_words,
     is_decided,
     region_in_words,
+    verdict_word,
     weakest_verdict,
 )
 
@@ -290,16 +291,23 @@ def _error_rate(effects: xr.Dataset) -> str:
 def _sizes(effects: xr.Dataset) -> str:
     if "lower" not in effects:
         return ""
-    n = effects["ace"].isel(contrast=~is_placebo(effects)).size
+    lower = effects["lower"].isel(contrast=~is_placebo(effects))
+    n = int(lower.notnull().sum())
     return f"{n:,} effects with intervals" if n != 1 else "1 effect with interval"
 
 
 def _verdicts(effects: xr.Dataset) -> str:
     if not is_decided(effects):
         return ""
-    found = effects["verdict"].isel(contrast=~is_placebo(effects)).to_numpy()
-    n = Counter(found.ravel().astype(str).tolist())
-    return ", ".join(f"{n[word]:,} {word}" for word in VERDICTS if n[word])
+    names = ("verdict", "rope_lower", "rope_upper")
+    asked = effects.isel(contrast=~is_placebo(effects))
+    columns = xr.broadcast(*(asked[name] for name in names))
+    rows = zip(*(x.to_numpy().ravel().tolist() for x in columns), strict=True)
+    n = Counter(
+        verdict_word(dict(zip(names, row, strict=True))) for row in rows if row[0]
+    )
+    words = dict.fromkeys([*VERDICTS, *n])
+    return ", ".join(f"{n[word]:,} {word}" for word in words if n[word])
 
 
 def _rare(effects: xr.Dataset) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.choices import LEAST_FOR_A_LAW, NEGLIGIBLE
-from causalgia.errors import DataError, EstimateError
+from causalgia.errors import DataError, EstimateError, quoted
 from causalgia.experiments.kit.answer import Answer
 from causalgia.experiments.kit.experiment import Experiment
 from causalgia.experiments.kit.listed_rows import (
@@ -215,13 +215,18 @@ class VariantTrial(Experiment):
         at = at.where(outside.max("position") > 0, size.argmax("position"))
         if (none := (size < 0).all("position")).any():
             unit = int(np.argwhere(none.to_numpy())[0][0])
+            names = self.windows.names
+            own = unit < len(names)
+            which = f"variant {quoted(names[unit])}" if own else f"null unit {unit:,}"
             raise DataError(
-                f"unit {unit:,}: no bin of the track holds the same bases under both "
-                "alleles"
+                f"{which}: no bin of the track holds the same bases under both alleles"
             )
         peak = ice["position"][at].drop_vars("position")
         there = ice.where(size > 0, ice * 0.0).isel(position=at).drop_vars("position")
-        return effects.drop_dims("position").assign(ice=there, peak=peak)
+        found = effects.drop_dims("position").assign(ice=there, peak=peak)
+        return (
+            found.assign(floor=floor.max("position")) if "floor" in effects else found
+        )
 
     def _nulls_of(self, ice: xr.DataArray, outcomes: xr.Dataset) -> _Nulls:
         """Return the null variants of each task: the first population of which the
