@@ -167,6 +167,9 @@ class Finding:
     text: str = ""
     cure: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.state:<4}  {self.name:<23}  {self.text}"
+
 
 def said_to_json(sentences: Iterable[str]) -> str:
     """Return sentences as JSON, with their tasks and models.

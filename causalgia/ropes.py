@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from numbers import Complex, Real
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
-
 from causalgia.checks import as_number, four_digits, is_real
 from causalgia.choices import PLACEBO_ROPES
 from causalgia.errors import (
@@ -138,7 +136,7 @@ class Rope:
             rope = _numbers_of(rope)
         if isinstance(rope, str):
             return _of_name(rope)
-        if getattr(rope, "ndim", None) == 0 and rope is not np.ma.masked:
+        if getattr(rope, "ndim", None) == 0 and not getattr(rope, "mask", False):
             rope = rope.item()  # an array of one number
         if is_real(rope) and rope == 0:
             return cls("direction", 0)

@@ -215,8 +215,7 @@ class Check:
         )
 
     def __str__(self) -> str:
-        lines = [f"{one.state:<4}  {one.name:<23}  {one.text}" for one in self.findings]
-        return "\n".join([self.about, "", *lines, "", self.verdict])
+        return "\n".join([self.about, "", *map(str, self.findings), "", self.verdict])
 
     __repr__ = __str__
 

@@ -183,11 +183,6 @@ ROWS = [
         "estimate",
     ),
     Row(
-        "an effect that is nan",
-        lambda: from_effects(with_one(np.nan), se=1.0),
-        EstimateError,
-    ),
-    Row(
         "an error below 0", lambda: from_effects(SOME, se=with_one(-1.0)), EstimateError
     ),
     Row(
