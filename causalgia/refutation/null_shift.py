@@ -562,9 +562,10 @@ def _outside(claim: Claim) -> list[Finding]:
 
     units, real = untreated_predictions(claim)
     n = len(units)
-    # values that are there: between two of them an end would leave out equal ones
-    low = np.quantile(real, 0.025, axis=0, method="lower")
-    high = np.quantile(real, 0.975, axis=0, method="higher")
+    # 95 % limits of the ends, or all sequences where these are few: an end is uncertain,
+    # and predictions that are equal lie on both its sides
+    k = max(int(stats.binom.ppf(0.05, len(real), 0.025)) - 1, 0)
+    low, high = np.sort(real, axis=0)[[k, -1 - k]]
     outside = ((units < low) | (units > high)).mean(axis=0)
     j = int(outside.argmax())
     share, task = float(outside[j]), str(claim.outcomes["task"].to_numpy()[j])
