@@ -515,8 +515,9 @@ def prediction_range(claim: Claim) -> xr.Dataset:
     every real sequence, the trial measures the network outside its training range.
 
     The value is the share of backgrounds outside the central 95 % of the predictions of
-    real sequences, in the task where it is largest. By chance it is some 6 % of a task
-    with 200 real sequences, 11 % with 25, and 21 % with 10, whose range is narrow.
+    real sequences, in the task where it is largest. Its ends are 95 % limits, or the
+    least and largest where these are few: by chance 2 % of a task are outside with 200
+    real sequences, 8 % with 25, and 18 % with 10.
     Passes up to .2.
 
     Parameters

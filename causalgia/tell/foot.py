@@ -147,9 +147,9 @@ def foot_lines(
     also: Sequence[str] = (),
 ) -> tuple[list[str], list[str]]:
     """Return what stands under a table: what the effects are and how verdicts were
-    reached; in three lines of 100 columns also what else a
-    reader has to know of these rows, or else where it is; and what is for the notes:
-    what did not find room, and what would undo the weakest verdict.
+    reached; in three lines of 100 columns also what else a reader has to know of these
+    rows, or else where it is; and what is for the notes: what did not find room, and
+    what would undo the weakest verdict.
 
     Parameters
     ----------
