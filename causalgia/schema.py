@@ -468,7 +468,14 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
 
 
 def annotate(dataset: xr.Dataset) -> xr.Dataset:
-    """Return the Dataset with ``attrs['meaning']`` for each variable of the schema."""
+    """Return the Dataset with ``attrs['meaning']`` for each variable of the schema.
+
+    Examples
+    --------
+    >>> dataset = xr.Dataset({"se": (("contrast", "task"), [[0.1]])})
+    >>> annotate(dataset)["se"].attrs["meaning"]
+    "standard error of the ACE for attrs['target']"
+    """
     variables = dataset.variables
     for row in SCHEMA:
         if row.name not in variables:

@@ -74,6 +74,14 @@ def write_netcdf(
     ------
     DataError
         If it cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "x.nc"
+    >>> dataset = xr.Dataset({"x": ("unit", [1.0, 2.0])})
+    >>> write_netcdf(path, lambda file: dataset.to_netcdf(file, engine="h5netcdf")).name
+    'x.nc'
     """
     check_hdf5_installed()
     if not path.name or "\0" in path.name:
@@ -133,7 +141,17 @@ def read_netcdf(path: str | Path) -> xr.Dataset:
 
 
 def read_tree(path: str | Path) -> xr.DataTree:
-    """Read a tree of Datasets into memory, after `check_file`."""
+    """Read a tree of Datasets into memory, after `check_file`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "tree.nc"
+    >>> tree = xr.DataTree.from_dict({"/a": xr.Dataset({"x": ("unit", [1.0, 2.0])})})
+    >>> _ = write_netcdf(path, lambda file: tree.to_netcdf(file, engine="h5netcdf"))
+    >>> read_tree(path)["a/x"].values
+    array([1., 2.])
+    """
     place = Path(path)
     check_file(place)
     with as_damage_error(place, "netCDF", DataError):
@@ -324,6 +342,15 @@ def load(path: str | Path, kind: Kind) -> xr.Dataset:
     DataError
         If the file is absent, damaged or not a Dataset of this kind; the message begins
         with the path.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import causalgia as cg
+    >>> table = cg.estimation.from_effects([0.5, 1.0], se=[0.1, 0.2])
+    >>> path = save(table, Path(tempfile.mkdtemp()) / "table.nc")
+    >>> load(path, "estimates")["ace"].values.ravel()
+    array([0.5, 1. ])
     """
     source = Path(path)
     read = read_netcdf(source)
@@ -413,6 +440,23 @@ def write_bigwig(
         If the curve leaves the chromosome.
     MissingExtraError
         If pyBigWig is not installed: ``pip install '.[bigwig]'``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> means = xr.DataArray([[[0.1], [0.9], [0.2]]], dims=("contrast", "position", "task"))
+    >>> curve = xr.Dataset({"ace": means}, {"position": [0, 4, 8]}, {"bin": 4})
+    >>> path = write_bigwig(
+    ...     curve,
+    ...     Path(tempfile.mkdtemp()) / "effect.bw",
+    ...     chromosome="chr1",
+    ...     origin=1_000,
+    ...     chrom_sizes={"chr1": 5_000},
+    ... )
+    >>> import pyBigWig
+    >>> with pyBigWig.open(str(path)) as file:
+    ...     file.values("chr1", 1_003, 1_005)
+    [0.10000000149011612, 0.8999999761581421]
     """
     names = {"contrast": contrast, "task": task}
     chosen = {dim: name for dim, name in names.items() if name is not None}

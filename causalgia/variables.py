@@ -29,7 +29,15 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Variable:
-    """One row of the schema: Datasets, dims, type and meaning of a variable."""
+    """One row of the schema: Datasets, dims, type and meaning of a variable.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> row = next(row for row in cg.schema.SCHEMA if row.name == "ace")
+    >>> row.dims[0], row.dtype, row.meaning
+    (('contrast', 'task'), 'f', "average causal effect, on attrs['contrast_scale']")
+    """
 
     name: str
     datasets: tuple[Kind, ...]

@@ -136,7 +136,15 @@ Span = tuple[int, int]
 
 
 class Intervention(Choice):
-    """A map unit -> unit. `a + b` does a, then b; ``str(a)`` is its do-notation."""
+    """A map unit -> unit. `a + b` does a, then b; ``str(a)`` is its do-notation.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> site = cg.Embed("GATA", at=20) + cg.Scramble((40, 50))
+    >>> isinstance(site, cg.design.Intervention), str(site)
+    (True, 'do(x[20:24] = GATA, x[40:50] ~ scrambled)')
+    """
 
     kind: ClassVar[str]
     #: the field whose value a trial file gives behind the kind: ``scramble = [10, 20]``

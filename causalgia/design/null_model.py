@@ -124,6 +124,13 @@ _LETTERS_IN_REPR = 200  # letters shown in a repr
 class NullModel(Choice):
     """A distribution of backgrounds: `sample` draws units from it; a `Design` says what
     is done to them.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> null = cg.Uniform(length=50)
+    >>> isinstance(null, cg.design.NullModel), null.describe()
+    (True, 'uniform random sequences of 50 bp')
     """
 
     kind: ClassVar[str]

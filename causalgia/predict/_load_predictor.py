@@ -108,6 +108,19 @@ def load_predictor(
         not usable.
     MissingExtraError
         If the user's code needs torch, which is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> path = Path(tempfile.mkdtemp()) / "gc.py"
+    >>> _ = path.write_text(
+    ...     "def load():\\n"
+    ...     "    return lambda x: x[:, 1:3].sum((1, 2))  # of one-hot (n, 4, length)\\n"
+    ... )
+    >>> predictor = load_predictor(f"{path}:load", tasks=["GC"], announce=None)
+    >>> predictor.predict(np.array([[0, 1, 2, 2]], np.uint8))  # ACGG
+    array([[3.]], dtype=float32)
     """
     request = _LoadRequest(
         factory, weights, tasks, scale, alphabet, device, batch_size, reduce, track

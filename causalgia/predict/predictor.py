@@ -95,6 +95,13 @@ class Predictor(ABC):
     Effects are effects *on the predictor*, so it must be fixed: `fingerprint`
     identifies it, equally in every process, and its answers may depend on nothing but
     the sequence (see `check_batch_mates`).
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> predictor = cg.zoo.oracle("gata1_like")
+    >>> isinstance(predictor, cg.predict.Predictor), predictor.tasks, predictor.scale
+    (True, ('K562', 'HepG2'), 'log2 activity')
     """
 
     scale: str

@@ -127,6 +127,17 @@ def load_weights(module: torch.nn.Module, path: str | Path) -> None:
         from the network's; if a folder holds no weights, or a tensor twice.
     MissingExtraError
         If safetensors is not installed.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> net = torch.nn.Linear(4, 2)
+    >>> path = Path(tempfile.mkdtemp()) / "net.safetensors"
+    >>> save_weights(net, path)
+    >>> other = torch.nn.Linear(4, 2)
+    >>> load_weights(other, path)
+    >>> torch.equal(other.weight, net.weight)
+    True
     """
     state = _read_weights_file(Path(path))
     wanted = module.state_dict()
@@ -238,6 +249,14 @@ def save_weights(module: torch.nn.Module, path: str | Path) -> None:
         If the name does not end in .safetensors, or the file cannot be written.
     MissingExtraError
         If safetensors is not installed.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> path = Path(tempfile.mkdtemp()) / "net.safetensors"
+    >>> save_weights(torch.nn.Linear(4, 2), path)
+    >>> path.exists()
+    True
     """
     target = Path(path)
     if target.suffix != ".safetensors":

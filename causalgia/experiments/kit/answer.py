@@ -42,6 +42,13 @@ class Reading:
         The answer in values: a statement for each task.
     further
         What is stated on request.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> reading = Reading(states=("The period is 10.5 bp.",))
+    >>> reading.states, dict(reading.datasets)
+    (('The period is 10.5 bp.',), {})
     """
 
     datasets: Mapping[str, xr.Dataset] = field(default_factory=dict)
@@ -69,6 +76,17 @@ class Answer:
         says besides; as text, `sentences` and `details`.
     motifs
         The motifs that its arms embed, which pictures have in their titles.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> experiment = cg.experiments.position(cg.Uniform(length=60), "AGATAAG", at=[26, 40])
+    >>> oracle = cg.zoo.oracle("gata1_like")
+    >>> answer = experiment.analyze(cg.run(experiment, oracle, rng=0))
+    >>> print(answer.sentences[0])
+    Task K562: AGATAAG raises the outcome at all 2 places tried, 26 to 40 (+1.04).
+    >>> answer.decisions["ace"].dims
+    ('contrast', 'task')
     """
 
     question: str
@@ -406,6 +424,23 @@ def variant_frame(answer: Answer) -> pd.DataFrame:
     ------
     DataError
         If the answer is of another experiment.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> import pathlib, tempfile
+    >>> genome = pathlib.Path(tempfile.mkdtemp()) / "genome.fa"
+    >>> _ = genome.write_text(">chr1\\n" + "ACGT" * 20 + "AGATAAG" + "ACGT" * 20 + "\\n")
+    >>> variants = ["chr1:83:A:C", "chr1:102:G:T"]  # the first breaks AGATAAG
+    >>> experiment = cg.experiments.variants(variants, genome, length=60)
+    >>> oracle = cg.zoo.oracle("gata1_like")
+    >>> answer = experiment.analyze(cg.run(experiment, oracle, rng=0))
+    >>> variant_frame(answer)[["variant", "task", "position", "effect"]]
+            variant   task  position    effect
+    0   chr1:83:A:C   K562        83 -1.049750
+    1   chr1:83:A:C  HepG2        83 -0.129975
+    2  chr1:102:G:T   K562       102  0.000000
+    3  chr1:102:G:T  HepG2       102  0.000000
     """
     if "variants" not in answer.findings:
         raise DataError(

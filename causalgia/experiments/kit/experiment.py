@@ -110,6 +110,13 @@ class Entry:
     axis, of
         Label of the rows of the question that is their setting, and what they are the
         effect of.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> experiment = cg.experiments.position(cg.Uniform(length=60), "AGATAAG", at=[26, 40])
+    >>> print(experiment.entry.question)
+    What does a site do at every place?
     """
 
     name: str
@@ -150,6 +157,13 @@ class Experiment(Design):
         contrast answers it.
     unasked
         Notes on what the question leaves out.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> experiment = cg.experiments.position(cg.Uniform(length=60), "AGATAAG", at=[26, 40])
+    >>> [arm.name for arm in experiment.arms], experiment.analysis.rope
+    (['untreated', 'AGATAAG at 26', 'AGATAAG at 40'], '0.1 of largest')
     """
 
     entry: Entry = field(compare=False)

@@ -340,6 +340,15 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
     ------
     DesignError
         If it is absent or damaged, or a table.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from causalgia.mpra.formats.orders import two_arms
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = write_library(two_arms(), folder)
+    >>> read_library(folder).sizes["row"] == two_arms().sizes["row"]
+    True
     """
     place = Path(folder)
     try:

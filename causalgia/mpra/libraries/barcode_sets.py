@@ -50,6 +50,13 @@ class BarcodeRules:
     ------
     DesignError
         If a field is invalid, or no barcode can meet all fields.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> rules = BarcodeRules(length=10, min_distance=4, avoid=("EcoRI",))
+    >>> rules.gc_counts
+    (4, 6)
     """
 
     length: int
