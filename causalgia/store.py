@@ -444,7 +444,9 @@ def write_bigwig(
     Examples
     --------
     >>> import tempfile
-    >>> means = xr.DataArray([[[0.1], [0.9], [0.2]]], dims=("contrast", "position", "task"))
+    >>> means = xr.DataArray(
+    ...     [[[0.1], [0.9], [0.2]]], dims=("contrast", "position", "task")
+    ... )
     >>> curve = xr.Dataset({"ace": means}, {"position": [0, 4, 8]}, {"bin": 4})
     >>> path = write_bigwig(
     ...     curve,

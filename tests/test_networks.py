@@ -9,6 +9,7 @@ import functools
 import hashlib
 import http.server
 import os
+import runpy
 import shutil
 import sys
 import threading
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.errors import MissingExtraError, PredictorError
+from causalgia.errors import DesignError, MissingExtraError, PredictorError
 from causalgia.networks import deposits
 
 FILES = {"a.json": b"{}", "a.h5": b"weights"}
@@ -169,13 +170,97 @@ def test_without_pooch_the_extra_is_named(toy, monkeypatch):
 
 def test_each_deposit_says_what_it_is():
     table = cg.networks.list()
-    assert table.index.tolist() == ["deepstarr", "explainn", "mpra_dragonn"]
-    assert table["doi"].str.match(r"10\.\d{4}").all()
+    no_article = table.index == "dragonn_simulated"
+    assert (table["doi"].str.match(r"10\.\d{4}") | no_article).all()
+    assert table["strand"].isin(["either", "transcribed"]).all()
     for one in deposits.deposits().values():
-        for file in one["files"] + one.get("sequences", []):
+        published = one.get("files", []) + one.get("sequences", [])
+        assert published or one["from"]
+        for file in published + one.get("converted", []):
             kind, _, digest = file["sum"].partition(":")
             assert len(digest) == {"md5": 32, "sha256": 64}[kind]
+        for file in published:
             assert file["url"].startswith("https://")
+
+
+def test_a_converted_file_is_of_a_mirror_or_refused(toy, monkeypatch):
+    whole = b"weights as safetensors"
+    file = {"file": "one.safetensors", "folder": "there"}
+    file["sum"] = f"sha256:{hashlib.sha256(whole).hexdigest()}"
+    known = deposits.deposits()["toy"]
+    only = {key: value for key, value in known.items() if key != "files"}
+    both = {"only": only | {"from": "a repository"}, "toy": known}
+    for one in both.values():
+        one |= {"converted": [file], "sequences": [], "retrainings": False}
+    monkeypatch.setattr(deposits, "deposits", lambda: both)
+    with pytest.raises(PredictorError):
+        cg.networks.fetch("only")
+    assert contents(cg.networks.fetch("toy")) == {"a.json": FILES["a.json"]}
+    place = toy.parent / "there" / "one.safetensors"
+    place.parent.mkdir()
+    place.write_bytes(whole)
+    for name in both:  # where a mirror has it, it is read in place of the authors'
+        assert contents(cg.networks.fetch(name)) == {"there/one.safetensors": whole}
+    assert cg.networks.fetch("only/there") == cg.networks.fetch("only")
+    with pytest.raises(PredictorError):
+        cg.networks.fetch("only/two")
+    place.write_bytes(whole[:-1])
+    with pytest.raises(PredictorError):
+        cg.networks.fetch("only")
+
+
+def test_a_converted_file_is_asked_of_a_server(toy, server, monkeypatch):
+    file = {
+        "file": "b.safetensors",
+        "sum": f"sha256:{hashlib.sha256(b'b').hexdigest()}",
+    }
+    of = {"from": "a repository", "retrainings": False, "converted": [file]}
+    monkeypatch.setattr(deposits, "deposits", lambda: {"toy": of})
+    with pytest.raises(PredictorError):
+        cg.networks.fetch("toy")
+    (toy / "b.safetensors").write_bytes(b"b")
+    assert contents(cg.networks.fetch("toy")) == {"toy/b.safetensors": b"b"}
+
+
+@pytest.mark.torch
+def test_of_several_networks_one_is_named():
+    with pytest.raises(PredictorError):
+        cg.networks.load("dragonn_simulated")
+
+
+@pytest.mark.real
+@pytest.mark.torch
+@pytest.mark.parametrize("name", deposits.deposits())
+def test_a_converted_network_answers_as_its_other_reader_does(
+    name, shared, monkeypatch
+):
+    import torch
+
+    models = shared / "data" / "models"
+    monkeypatch.setenv(deposits.MIRROR, str(models))
+    one = deposits.deposits()[name]
+    rng = np.random.default_rng(0)
+    found, expected = [], []
+    for file in one.get("converted", []):
+        folder = models / file.get("folder", name)
+        reader = runpy.run_path(str(folder / "arch.py"))
+        network = reader["load"](folder / file["file"])
+        length = one["length"] or getattr(network, "length", 320)
+        tokens = rng.integers(0, 4, (6, length)).astype(np.uint8)
+        x = torch.eye(4)[torch.from_numpy(tokens).long()].transpose(1, 2)
+        with torch.no_grad():
+            y = network(x)
+        if "log_odds" in reader:
+            y = reader["log_odds"](y).transpose(1, 2)
+        expected.append(y.numpy())
+        several = len(one["converted"]) > 1
+        part = name + f"/{deposits.part_of(file)}" * several
+        found.append(cg.networks.load(part, device="cpu").predict(tokens))
+        if several and one["retrainings"]:
+            whole = cg.networks.load(name, device="cpu").predict(tokens)
+            np.testing.assert_array_equal(whole[..., len(found) - 1], found[-1])
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 @pytest.mark.torch
@@ -246,3 +331,22 @@ def test_deepstarr_of_the_published_files_is_the_converted_network(shared, monke
     np.testing.assert_allclose(
         published.predict(tokens), converted.predict(tokens), rtol=0, atol=1e-5
     )
+
+
+@pytest.mark.torch
+def test_a_network_of_a_trial_file_brings_its_own(tmp_path, monkeypatch):
+    from causalgia.cli.options import load_predictor_spec
+    from causalgia.trial_file import PredictorSpec
+
+    found = {}
+    monkeypatch.setattr(
+        cg.networks, "load", lambda name, **settings: found.update(settings) or name
+    )
+    window = {"name": "site", "start": 90, "stop": 91}
+    spec = PredictorSpec.of({"network": "deepstarr", "window": window}, tmp_path)
+    assert load_predictor_spec(spec, tmp_path / "trial.toml", "cpu") == "deepstarr"
+    assert found["device"] == "cpu"
+    assert found["reduce"] == [cg.Window("site", 90, 91)]
+    for wrong in ({"tasks": ["a"]}, {"scale": "a"}, {"zoo": "gata1_like"}):
+        with pytest.raises(DesignError):
+            PredictorSpec.of({"network": "deepstarr", **wrong}, tmp_path)

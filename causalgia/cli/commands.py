@@ -71,6 +71,7 @@ _COMMANDS = {
     "verify": "result_commands",
     "reproduce": "result_commands",
     "variants": "variants_command",
+    "networks": "trial_commands",
     "skill": "skill_command",
 }
 for _name, _module in _COMMANDS.items():

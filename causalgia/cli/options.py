@@ -143,6 +143,15 @@ def load_predictor_spec(
             return oracle(predictor_spec.zoo)
         except CausalgiaError as error:
             raise DesignError(f"{spec_file}: [predictor]: {error}") from error
+    if predictor_spec.network is not None:
+        from causalgia import networks
+
+        return networks.load(
+            predictor_spec.network,
+            reduce=predictor_spec.read_out.get("reduce"),
+            device=predictor_spec.device,
+            batch_size=predictor_spec.batch_size,
+        )
     from causalgia.predict import Ensemble, load_predictor
 
     weights = predictor_spec.weights

@@ -217,6 +217,19 @@ def print_catalogue() -> None:
         echo(f"{name:<{wide}}  {_summary(getattr(experiments, name))}")
 
 
+def print_networks() -> None:
+    """Print each published network: its name, what it predicts, license and paper."""
+    from causalgia import networks
+
+    found = networks.list()
+    for name, one in found.iterrows():
+        echo(f"{name}\n    {one['what']}\n    {one['license']}. {one['cite']}")
+    echo(
+        "\nIn Python, as causalgia.networks.load(name). CAUSALGIA_NETWORKS names a folder "
+        "with the files, where they\nstand at no address of their own."
+    )
+
+
 def _summary(function: object) -> str:
     """Return the first paragraph of a docstring in one line."""
     return " ".join((inspect.getdoc(function) or "").partition("\n\n")[0].split())

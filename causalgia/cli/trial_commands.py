@@ -32,6 +32,7 @@ from causalgia.cli.tables import (
     print_answers,
     print_catalogue,
     print_entry,
+    print_networks,
     print_parts,
     print_written,
     with_sentences,
@@ -119,6 +120,15 @@ def experiments(name: str | None = None, /) -> None:
         print_catalogue()
     else:
         print_entry(name)
+
+
+def networks() -> None:
+    """List the published networks that `cg.networks.load` makes a predictor of, with the
+    license of each.
+
+    Example:   causalgia networks
+    """
+    print_networks()
 
 
 def init(

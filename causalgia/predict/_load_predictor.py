@@ -67,7 +67,7 @@ def load_predictor(
     track: Track | None = None,
     announce: Announce | None = print,
 ) -> Predictor:
-    """Make a predictor by calling a function in a Python file of the user, or from a
+    r"""Make a predictor by calling a function in a Python file of the user, or from a
     network in an ONNX file.
 
     A Python file is code and is run: its path is announced first, and it may import its
@@ -115,8 +115,8 @@ def load_predictor(
     >>> import numpy as np
     >>> path = Path(tempfile.mkdtemp()) / "gc.py"
     >>> _ = path.write_text(
-    ...     "def load():\\n"
-    ...     "    return lambda x: x[:, 1:3].sum((1, 2))  # of one-hot (n, 4, length)\\n"
+    ...     "def load():\n"
+    ...     "    return lambda x: x[:, 1:3].sum((1, 2))  # of one-hot (n, 4, length)\n"
     ... )
     >>> predictor = load_predictor(f"{path}:load", tasks=["GC"], announce=None)
     >>> predictor.predict(np.array([[0, 1, 2, 2]], np.uint8))  # ACGG

@@ -124,15 +124,26 @@ class Placebos:
     strand: Literal["+", "-"] = "+"
 
 
+#: the keys that a predictor known by name takes
+_BESIDE = {
+    "zoo": {"zoo", "device"},
+    "network": {"network", "device", "batch_size", "key", "index", "window"},
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class PredictorSpec:
-    """Specification of a predictor: one of the zoo by name, or a user's factory.
+    """Specification of a predictor: one of the zoo or a published network by name, or a
+    user's factory.
 
     Parameters
     ----------
     zoo
         A predictor of the zoo, by its name. The only other key allowed is then
         ``device``.
+    network
+        Instead: a published network, as `causalgia.networks.load` takes its name. It
+        brings its tasks, scale, alphabet and track.
     factory
         Instead: ``"my_net.py:load"``, a file and a function in it; or ``"net.onnx"``.
     weights
@@ -164,7 +175,7 @@ class PredictorSpec:
     Raises
     ------
     DesignError
-        If zoo and factory are both given or neither, the device is unknown, or the
+        If not one of zoo, network and factory is given, the device is unknown, or the
         predictor cannot run on it.
 
     Examples
@@ -174,6 +185,7 @@ class PredictorSpec:
     """
 
     zoo: Name | None = None
+    network: Name | None = None
     factory: Name | None = None
     weights: Name | tuple[Name, ...] | None = None
     alphabet: Name | None = None
@@ -188,10 +200,12 @@ class PredictorSpec:
 
     def __post_init__(self) -> None:
         given = self.to_dict()
-        if ("zoo" in given) == ("factory" in given):
-            raise DesignError("[predictor]: give zoo or factory, and not both")
-        for key in given.keys() - {"zoo", "device"} if "zoo" in given else ():
-            raise DesignError(f"[predictor]: {key} is for a factory, not for the zoo")
+        of_one = given.keys() & {"zoo", "network", "factory"}
+        if len(of_one) != 1:
+            raise DesignError("[predictor]: give one of zoo, network and factory")
+        (kind,) = of_one
+        for key in given.keys() - _BESIDE.get(kind, given.keys()):
+            raise DesignError(f"[predictor]: {key} is for a factory, not for a {kind}")
         if not re.fullmatch(r".+\.(onnx|py:[^\W\d]\w*)", self.factory or "net.onnx"):
             raise DesignError(
                 f"[predictor]: factory = {quoted(self.factory)} must be such as "
@@ -257,6 +271,8 @@ class PredictorSpec:
         """Return a short description of the predictor, without folders."""
         if self.zoo is not None:
             return f"zoo: {self.zoo}"
+        if self.network is not None:
+            return f"network: {self.network}"
         weights = (
             (self.weights,) if isinstance(self.weights, str) else self.weights or ()
         )

@@ -80,7 +80,9 @@ class Answer:
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.position(cg.Uniform(length=60), "AGATAAG", at=[26, 40])
+    >>> experiment = cg.experiments.position(
+    ...     cg.Uniform(length=60), "AGATAAG", at=[26, 40]
+    ... )
     >>> oracle = cg.zoo.oracle("gata1_like")
     >>> answer = experiment.analyze(cg.run(experiment, oracle, rng=0))
     >>> print(answer.sentences[0])
@@ -414,7 +416,7 @@ _FIRST_COLUMNS = (
 
 
 def variant_frame(answer: Answer) -> pd.DataFrame:
-    """Return the answer of an experiment on variants as a tidy table: a row for each
+    r"""Return the answer of an experiment on variants as a tidy table: a row for each
     variant, task and model.
 
     Columns ``variant, task, chromosome, position`` (counted from 1, as in a VCF),
@@ -430,7 +432,7 @@ def variant_frame(answer: Answer) -> pd.DataFrame:
     >>> import causalgia as cg
     >>> import pathlib, tempfile
     >>> genome = pathlib.Path(tempfile.mkdtemp()) / "genome.fa"
-    >>> _ = genome.write_text(">chr1\\n" + "ACGT" * 20 + "AGATAAG" + "ACGT" * 20 + "\\n")
+    >>> _ = genome.write_text(">chr1\n" + "ACGT" * 20 + "AGATAAG" + "ACGT" * 20 + "\n")
     >>> variants = ["chr1:83:A:C", "chr1:102:G:T"]  # the first breaks AGATAAG
     >>> experiment = cg.experiments.variants(variants, genome, length=60)
     >>> oracle = cg.zoo.oracle("gata1_like")

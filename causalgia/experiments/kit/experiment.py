@@ -114,7 +114,9 @@ class Entry:
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.position(cg.Uniform(length=60), "AGATAAG", at=[26, 40])
+    >>> experiment = cg.experiments.position(
+    ...     cg.Uniform(length=60), "AGATAAG", at=[26, 40]
+    ... )
     >>> print(experiment.entry.question)
     What does a site do at every place?
     """
@@ -161,7 +163,9 @@ class Experiment(Design):
     Examples
     --------
     >>> import causalgia as cg
-    >>> experiment = cg.experiments.position(cg.Uniform(length=60), "AGATAAG", at=[26, 40])
+    >>> experiment = cg.experiments.position(
+    ...     cg.Uniform(length=60), "AGATAAG", at=[26, 40]
+    ... )
     >>> [arm.name for arm in experiment.arms], experiment.analysis.rope
     (['untreated', 'AGATAAG at 26', 'AGATAAG at 40'], '0.1 of largest')
     """
