@@ -215,9 +215,8 @@ class Claim:
         """Return estimates for the population of units, clustered as planned where
         these units have the clusters.
         """
-        cluster = (
-            self.analysis.cluster if self.analysis.cluster in effects.coords else "auto"
-        )
+        planned = self.analysis.cluster
+        cluster = planned if planned in ("none", *effects.coords) else "auto"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CausalgiaWarning)
             return estimate(effects, cluster=cluster, target="population")
