@@ -14,7 +14,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -40,6 +39,15 @@ def trials() -> list[str]:
     return list(dict.fromkeys(claim["trial"] for claim in plan()["claim"]))
 
 
+def kept() -> dict[str, Results]:
+    """Return what is kept, by the name of the trial."""
+    return {
+        name: json.loads((RESULTS / f"{name}.json").read_text())
+        for name in trials()
+        if (RESULTS / f"{name}.json").exists()
+    }
+
+
 def predictor_of(said: Results) -> Any:
     """Return the network of a trial file's table [predictor]."""
     import causalgia as cg
@@ -53,7 +61,7 @@ def one_trial(name: str, out: Path) -> Results:
     """Run a trial as `causalgia run` does, and refute what holds of it."""
     import causalgia as cg
 
-    began, folder = time.process_time(), out / name
+    folder = out / name
     for words in (["run", HERE / f"{name}.toml", "--out"], ["analyze"]):
         subprocess.run(
             [sys.executable, "-m", "causalgia", *words, folder], check=True
@@ -72,7 +80,6 @@ def one_trial(name: str, out: Path) -> Results:
         "rows": rows,
         "checks": {key: value for key, value in checks.items() if value},
         "units": found.outcomes.sizes["unit"],
-        "seconds": time.process_time() - began,
     }
 
 
@@ -118,17 +125,11 @@ def main(argv: list[str]) -> None:
     RESULTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="claims_") as folder:
         for name in [] if said.write else said.only or trials():
-            kept = RESULTS / f"{name}.json"
-            if not kept.exists():
+            path = RESULTS / f"{name}.json"
+            if not path.exists():
                 found = one_trial(name, Path(folder))
-                kept.write_text(json.dumps(found, indent=1) + "\n")
-                print(f"{name}: {found['seconds']:.0f} s", flush=True)
-    read = {
-        name: json.loads((RESULTS / f"{name}.json").read_text())
-        for name in trials()
-        if (RESULTS / f"{name}.json").exists()
-    }
-    PAGE.write_text(page(plan(), HERE, read))
+                path.write_text(json.dumps(found, indent=1) + "\n")
+    PAGE.write_text(page(plan(), HERE, kept()))
 
 
 if __name__ == "__main__":

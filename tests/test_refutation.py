@@ -731,6 +731,34 @@ def in_poor_flanks(x: np.ndarray) -> np.ndarray:
     return both(x, SECOND) / (1 + np.exp((gc / 32 - 0.5) / 0.06)) + 0.05 * noise(x)
 
 
+def test_letters_that_stand_for_several_bases_have_placebos_too() -> None:
+    """Of two networks, one reads TGACTCA and TGAGTCA, the other their G and C alone."""
+    arms = {"none": cg.Untreated(), "TGASTCA": cg.Embed("TGASTCA", at=20)}
+    design = cg.Design(
+        null=cg.Uniform(length=50), arms=arms, n_units=200, contrasts="none"
+    )
+
+    def sites(x: list[str]) -> np.ndarray:
+        return np.array([[one.count("TGACTCA") + one.count("TGAGTCA")] for one in x])
+
+    def strong(x: list[str]) -> np.ndarray:
+        return -np.array([[one.count("G") + one.count("C")] for one in x])
+
+    ends = []
+    for read in (sites, strong):
+        predictor = cg.FunctionPredictor(
+            read, tasks=["y"], scale="a", layout="strings"
+        )
+        found = cg.refute(
+            cg.run(design, predictor, rng=0, progress=False),
+            predictor,
+            rng=1,
+            checks="beyond_placebos",
+        )
+        ends.append(found["status"].values[0])
+    assert ends == ["pass", "fail"]
+
+
 def test_an_interaction_that_any_order_of_a_partner_has_is_no_rule() -> None:
     found = of_law(in_poor_flanks, CROSSED, contrasts=INTERACTION)
     assert found["status"].values[0] != "pass"

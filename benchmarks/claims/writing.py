@@ -55,7 +55,6 @@ def page(plan: Results, folder: Path, read: Mapping[str, Results]) -> str:
         n_refuted=sum(len(found["checks"]) for found in read.values()),
         fail=sum("fail" in one.values() for f in read.values() for one in f["checks"].values()),
         n_checks=len(checks),
-        minutes=round(sum(found["seconds"] for found in read.values()) / 60),
     )
     parts = [head]
     parts += [_of_trial(name, folder, claims, ends, read[name]) for name in read]
@@ -125,12 +124,12 @@ def _row(claim: Results, end: str, found: Results) -> str:
     if len(asked) > 2:
         effects.append(f"{len(asked) - 2} more as needed" if end == "holds" else f"{len(asked) - 2} more")
     largest = max(row["q"] for *_, row in asked)
-    seen = " (a figure of it was known)" * claim.get("seen", False)
     source = f" {claim['source']}." if claim["source"] else ""
-    mark = "Cited:" if claim["basis"] == "cited" else "General knowledge."
+    mark = "*Cited*:" if claim["basis"] == "cited" else "*General knowledge*."
+    seen = " A figure of it was known." * claim.get("seen", False)
     checks = found["checks"].get(claim["name"])
     return (
-        f"| {claim['name']} | {claim['statement']}.{seen} {mark}{source} "
+        f"| {claim['name']} | {claim['statement']}. {mark}{source}{seen} "
         f"| {'; '.join(effects)} | {_q(largest)} | **{end}** | {_checked(checks, end)} |"
     )
 
@@ -171,7 +170,7 @@ was not read again. Calls, populations, regions, seeds and the verdicts that eac
 run; a figure of nine networks stood in the papers' or our own notes before, and these claims say so. Nothing was left out because of its answer.
 
 Of the {n_refuted} claims that hold and are about an increase or decrease in an output of the network, [`refute`](howto/defend_a_claim.md) fails {fail} in one check or
-more. Where both arms of a claim have a motif, the checks of placebos and of the control are not asked. All trials and checks took {minutes} minutes of one core.
+more. Where both arms of a claim have a motif, the checks of placebos and of the control are not asked.
 
 To ask one again: `CAUSALGIA_NETWORKS=folder causalgia run benchmarks/claims/mmsplice.toml --out results`, with [the networks](howto/own_network.md#published-networks) in that folder.
 The page is written by `python benchmarks/claims_page.py`."""

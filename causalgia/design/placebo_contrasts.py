@@ -88,9 +88,9 @@ def in_another_order(arm: Intervention, motif: Pattern, word: str) -> Interventi
 def other_orders(
     motif: Pattern, n: int, *, beside: Iterable[Pattern] = ()
 ) -> list[str]:
-    """Return n words of a motif's letters in other orders, with as many CG and without
-    a site of it, or of others beside it, on either strand; all of them where there are
-    fewer.
+    """Return n words of a motif's letters in other orders, with as many CG (of a motif
+    that is drawn, as one draw) and without a site of it, or of others beside it, on
+    either strand; all of them where there are fewer.
 
     Raises
     ------
@@ -100,6 +100,8 @@ def other_orders(
     Examples
     --------
     >>> len(other_orders(Embed("AGATAAG", at=0).written, 19))
+    19
+    >>> len(other_orders(Embed("TGASTCA", at=0).written, 19))
     19
     >>> other_orders(Embed("AAAAAA", at=0).written, 19)
     Traceback (most recent call last):
@@ -116,7 +118,8 @@ def other_orders(
         units = np.arange(_BATCH, dtype=np.uint64)
         drawn = [rearrangements(motif, units, derive(key, k)) for k in range(_DRAWS)]
         words = np.concatenate(drawn)
-    kept = _count_cg(words) == _count_cg(encode(letters))
+    rng = np.random.default_rng(key)  # of letters that stand for several bases
+    kept = _count_cg(words) == _count_cg(encode(letters, ambiguous="draw", rng=rng))
     for other in beside:
         kept &= ~holds_site(words, other.reads)
     found = list(dict.fromkeys(decode(words[kept])))
