@@ -63,9 +63,7 @@ def one_trial(name: str, out: Path) -> Results:
 
     folder = out / name
     for words in (["run", HERE / f"{name}.toml", "--out"], ["analyze"]):
-        subprocess.run(
-            [sys.executable, "-m", "causalgia", *words, folder], check=True
-        )
+        subprocess.run([sys.executable, "-m", "causalgia", *words, folder], check=True)
     trial = tomllib.loads((HERE / f"{name}.toml").read_text())
     found = cg.open(folder)
     columns = ["estimate", "conf_low", "conf_high", "q", "verdict"]
@@ -89,20 +87,24 @@ def _refuted(claim: Results, outcomes: Any, trial: Results, predictor: Any) -> R
     """
     import causalgia as cg
 
+    arms = trial["analysis"].get("contrasts", {})
+    tasks = trial["analysis"].get("tasks", {})
     asked = [
-        (contrast, task)
+        (contrast, *tasks.get(task, {task: 1}))
         for contrast, task, says in claim["rows"]
-        if says in ("increases", "decreases") and task in outcomes["task"].values
+        if says in ("increases", "decreases") and len(tasks.get(task, [task])) == 1
     ]
     if not asked:
         return {}
-    arms = trial["analysis"].get("contrasts", {})
     control = trial["analysis"].get("control")
     names = dict.fromkeys(contrast for contrast, _ in asked)
     weights = {one: arms.get(one, {one: 1, control: -1}) for one in names}
     checks = set(cg.refutation.CHECKS)
     if not all(of.get("none") for of in weights.values()):
         checks -= _OF_A_MOTIF
+    network = trial["predictor"]["network"].partition("/")[0]
+    if cg.networks.list()["strand"][network] == "transcribed":
+        checks.discard("strand")
     found = cg.refute(
         outcomes.sel(task=list(dict.fromkeys(task for _, task in asked))),
         predictor,

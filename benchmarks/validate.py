@@ -484,6 +484,7 @@ _BELOW = """
 ## Other evidence
 
 - [Audits](audit.md): what they find where motifs and rules are known, and what they miss; for those who read one
+- [Published claims](claims.md): what papers say of published networks, asked of these; for referees
 - [The founding paper](paper.md): its statements, each beside the call, an oracle and trained networks; for its readers
 - [DeepSTARR, asked](deepstarr.md): a screen and an audit of a published network, with what twenty sequences leave open
 - [Methods of interpretation](interpretation.md): maps where the truth is known; for choosing one that proposes motifs
@@ -493,6 +494,7 @@ _BELOW = """
 :hidden:
 
 audit
+claims
 paper
 deepstarr
 interpretation

@@ -2,20 +2,21 @@
 readers of the networks, with means and errors of numpy.
 """
 
+import re
 import runpy
 import sys
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import causalgia as cg
 from causalgia.trial_file import read_spec
-from tests.house import ROOT
 
-sys.path.insert(0, str(ROOT / "benchmarks"))
-import claims_page  # noqa: E402
-from claims.writing import holds, page  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+import claims_page
+from claims.writing import holds, page
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,14 @@ def test_the_page_is_that_of_the_kept_results(kept):
     assert page(claims_page.plan(), claims_page.HERE, kept) == (
         claims_page.PAGE.read_text()
     )
+
+
+def test_the_counts_of_the_first_pages_are_those_of_the_page():
+    first = " ".join(claims_page.PAGE.read_text().split("\n\n")[1].split())
+    counts = re.findall(r"\d+", first)
+    for path in ("README.md", "paper/paper.md"):
+        said = (claims_page.PAGE.parents[1] / path).read_text().split("Of 120 claims")
+        assert ["120", *re.findall(r"\d+", said[1])[: len(counts) - 1]] == counts
 
 
 def test_every_claim_has_its_effects(kept):
@@ -66,7 +75,7 @@ def other_reader(models, said):
             folder = models / file.get("folder", name)
             reader = runpy.run_path(str(folder / "arch.py"))
             network = reader["load"](folder / file["file"])
-            tasks = reader.get("TASKS") or list(network.tasks)
+            tasks = deposit_of(name)["tasks"] or list(network.tasks)
             reduce = reader["at"]() if "window" in said else None
             members.append((network, reduce))
     return members, list(tasks)
@@ -112,4 +121,5 @@ def test_effects_are_those_of_another_reader(name, shared, kept):
         assert row["estimate"] == pytest.approx(effect.mean(), abs=1e-4 + 0.002 * se)
         if analysis.get("target") is None:
             half = (row["conf_high"] - row["conf_low"]) / 2
-            assert 1.94 * se - 1e-5 <= half <= 3 * se + 1e-5
+            # Student's or Hall's interval, whose union is wider where effects are skewed
+            assert 1.94 * se - 1e-5 <= half <= 4 * se + 1e-5

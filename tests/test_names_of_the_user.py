@@ -35,7 +35,7 @@ units of the weighted sum|the ROPE|at most 0.5|-inf to 0.5|Task K562|Task K562, 
 model b|over predictors like these 3|1,000 units|20 units in 4 clusters (parent)|
 total|10-40, total|helpers, each by itself:|Each minus none|minus|divided by|inf|nan|
 None|q <= .05|p < 1e-4|[0.1, 0.2]|95 % interval|contrast|ACE|effect|estimand|
-ACE: average causal effect.|cg.report|notes=True|1 note: notes=True.|uniform|genomic|
+ACE: average causal effect.|cg.report|notes=True|1 note (notes=True).|uniform|genomic|
 40 placebos|the usual range of placebos|crossover|population|parent|unit|cluster"""
 MARKUP = ["<b>", "$x_1$", "a|b", "x\ny", "\u202eabc\u202c", "\\alpha", "**b**", "`x`"]
 MARKUP += ["&amp;", "%s {0}", "{task}", "a\tb", "[x](y)", "<script>", "#", "~", "_i_"]

@@ -21,6 +21,8 @@ PAGE = (ROOT / "docs" / "deepstarr.md").read_text(encoding="utf-8")
 
 def test_every_link_is_absolute_and_those_to_the_repository_lead_to_its_files():
     links = re.findall(r"\]\(([^)]+)\)", README)
+    runs = [one for one in links if "/actions/" in one]  # of the badge
+    links = [one for one in links if one not in runs]
     assert [one for one in links if not re.match(r"https://|#", one)] == []
     ours = [
         one.removeprefix(root)

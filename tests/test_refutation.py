@@ -746,9 +746,7 @@ def test_letters_that_stand_for_several_bases_have_placebos_too() -> None:
 
     ends = []
     for read in (sites, strong):
-        predictor = cg.FunctionPredictor(
-            read, tasks=["y"], scale="a", layout="strings"
-        )
+        predictor = cg.FunctionPredictor(read, tasks=["y"], scale="a", layout="strings")
         found = cg.refute(
             cg.run(design, predictor, rng=0, progress=False),
             predictor,

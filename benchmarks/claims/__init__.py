@@ -1,0 +1,1 @@
+"""Published claims, fixed before they were asked, and their page."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 Results = dict[str, Any]
-_BEFORE = "bcf7f241"
+_BEFORE, _THEN = "bcf7f241", "3afad50f"
 
 
 def holds(claim: Results, rows: Mapping[str, Results]) -> str:
@@ -51,10 +51,16 @@ def page(plan: Results, folder: Path, read: Mapping[str, Results]) -> str:
         cited=cited,
         general=len(claims) - cited,
         before=_BEFORE,
+        then=_THEN,
         networks=len(_networks(folder, read)),
         n_refuted=sum(len(found["checks"]) for found in read.values()),
-        fail=sum("fail" in one.values() for f in read.values() for one in f["checks"].values()),
+        fail=sum(
+            "fail" in one.values()
+            for f in read.values()
+            for one in f["checks"].values()
+        ),
         n_checks=len(checks),
+        chance=0.0025 * len(checks),
     )
     parts = [head]
     parts += [_of_trial(name, folder, claims, ends, read[name]) for name in read]
@@ -68,7 +74,9 @@ def page(plan: Results, folder: Path, read: Mapping[str, Results]) -> str:
 
 def _networks(folder: Path, read: Mapping[str, Results]) -> set[str]:
     return {
-        tomllib.loads((folder / f"{name}.toml").read_text())["predictor"]["network"]
+        tomllib.loads((folder / f"{name}.toml").read_text())["predictor"][
+            "network"
+        ].partition("/")[0]
         for name in read
     }
 
@@ -122,7 +130,11 @@ def _row(claim: Results, end: str, found: Results) -> str:
         for _, contrast, task, row in asked[:2]
     ]
     if len(asked) > 2:
-        effects.append(f"{len(asked) - 2} more as needed" if end == "holds" else f"{len(asked) - 2} more")
+        effects.append(
+            f"{len(asked) - 2} more as needed"
+            if end == "holds"
+            else f"{len(asked) - 2} more"
+        )
     largest = max(row["q"] for *_, row in asked)
     source = f" {claim['source']}." if claim["source"] else ""
     mark = "*Cited*:" if claim["basis"] == "cited" else "*General knowledge*."
@@ -130,8 +142,21 @@ def _row(claim: Results, end: str, found: Results) -> str:
     checks = found["checks"].get(claim["name"])
     return (
         f"| {claim['name']} | {claim['statement']}. {mark}{source}{seen} "
-        f"| {'; '.join(effects)} | {_q(largest)} | **{end}** | {_checked(checks, end)} |"
+        f"| {'; '.join(effects)} | {_q(largest)} | **{end}**{_why(claim, found)} "
+        f"| {_checked(checks, end)} |"
     )
+
+
+def _why(claim: Results, found: Results) -> str:
+    """Return in what way a claim of a direction does not hold where its effect has that
+    direction, and is smaller than the region.
+    """
+    for contrast, task, says in claim["rows"]:
+        row = found["rows"][f"{contrast}|{task}"]
+        beyond = {"increases": row["conf_low"], "decreases": -row["conf_high"]}
+        if row["verdict"] == "negligible" and beyond.get(says, -1) > 0:
+            return ": of that sign, and within the region"
+    return ""
 
 
 def _checked(checks: Mapping[str, str] | None, end: str) -> str:
@@ -157,20 +182,27 @@ def _q(value: float) -> str:
 _HEAD = """\
 # Published claims, asked again
 
-Of {n} claims about {networks} published networks {holds} hold, {not_hold} do not, and {undecided} are undecided.
+Of {n} claims about {networks} published networks and groups of networks {holds} hold, {not_hold} do not, and
+{undecided} are undecided.
 
-What papers say that a network learned, or what biology has settled and a network is said to know, is asked here of the networks themselves, as
-their authors left them, each by one trial: with its error, corrected p and region. A claim *holds* where each effect that it is about has the
-verdict that it needs, beyond the region that was stated before (or inside, where it says that something does nothing); it *does not hold* where
-one has another verdict; else it is *undecided* ([verdicts](verdicts.md)). An answer is about these networks on random sequences of these lengths. It is
-not about cells, and where an answer differs from a paper, the paper may have spoken of other sequences or of measurements.
+What papers say that a network learned, or what biology has settled and a network is said to know, is asked here of
+the networks themselves, as their authors left them, each by one trial: with its error, corrected p and region. A
+claim *holds* where each effect that it is about has the verdict that it needs, beyond the region that was stated
+before, or inside of it where something is said to do nothing; it *does not hold* where one has another verdict; else
+it is *undecided* ([verdicts](verdicts.md)). An answer is about these networks on random sequences of these lengths.
+It is not about cells; and where it differs from a paper, the paper may speak of other sequences, or of measurements.
 
-{cited} statements are *cited*: the text was read, an abstract mostly. {general} are *general knowledge* of the factor; where a paper stands beside one, it
-was not read again. Calls, populations, regions, seeds and the verdicts that each claim needs were fixed in commit {before}, before any trial was
-run; a figure of nine networks stood in the papers' or our own notes before, and these claims say so. Nothing was left out because of its answer.
+{cited} statements are *cited*: the text was read, mostly an abstract. {general} are *general knowledge* of the
+factor; where a paper stands beside one, it was not read again. Arms, populations, regions, seeds and the verdicts
+that each claim needs were fixed in commit {before}, before any trial was run (the independence of DragoNN's units in
+{then}); of some claims a figure was known before, and these say so. None was left out because of its answer.
 
-Of the {n_refuted} claims that hold and are about an increase or decrease in an output of the network, [`refute`](howto/defend_a_claim.md) fails {fail} in one check or
-more. Where both arms of a claim have a motif, the checks of placebos and of the control are not asked.
+Of the {n_refuted} claims that hold and are about an increase or decrease in an output of the network,
+[`refute`](howto/defend_a_claim.md) fails {fail} in a check or more. A sound claim fails a check with a probability of
+.0025 at most, so of {n_checks:,} checks {chance:.0f} may fail by chance; one that fails *beyond placebos* is an
+effect of its letters in any order. Where both arms of a claim have a motif, the checks of placebos and of the control
+are not asked, and of transcribed sequences not that of the strand.
 
-To ask one again: `CAUSALGIA_NETWORKS=folder causalgia run benchmarks/claims/mmsplice.toml --out results`, with [the networks](howto/own_network.md#published-networks) in that folder.
-The page is written by `python benchmarks/claims_page.py`."""
+To ask one again, with [the networks](howto/own_network.md#published-networks) in a folder: `CAUSALGIA_NETWORKS=folder
+causalgia run benchmarks/claims/mmsplice.toml --out results`. The page is written by `python
+benchmarks/claims_page.py`."""

@@ -180,7 +180,7 @@ class Plan:
         How many sequences are mapped, how many patterns of their maps are cut to what
         acts, and how many candidates and pairs are tested, at most.
     technical
-        Whether words of the bench are tested.
+        Whether technical sequences, such as adapters, are tested.
     minutes
         Time for which it was made; 0: it follows from counts alone.
     """
@@ -450,7 +450,7 @@ def audit(
        (`causalgia.experiments.pair`): :math:`E[Y(a, b) - Y(a) - Y(b) + Y]`; not side by
        side where the two write a site of another motif there.
     5. *Composition*: `causalgia.experiments.composition`, dinucleotides, adapters and
-       other words of the bench.
+       other technical sequences.
     6. *Confirmation*, on the reserved sequences: motifs and rules again, with p of their
        tree of hypotheses, and `causalgia.refute` on each rule.
     7. *How much of the network that is*: motifs, composition and rules, as counts in a
@@ -732,7 +732,7 @@ class _Work:
         explained = self.explain(found, table, kept, composition, along, account)
         n = {name: len(part) for name, part in self.parts.by_name.items()}
         if not plan.technical:
-            left_out.append("adapters and other words of the bench")
+            left_out.append("adapters and other technical sequences")
         if len(found) == plan.n_candidates < MOST:
             left_out.append(f"candidates beyond {plan.n_candidates}")
         if (unmapped := n["proposing"] - plan.n_mapped) > 0:
@@ -1161,7 +1161,7 @@ class _Work:
     def composition(
         self, plan: Plan, least: Mapping[str, float]
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return what composition and words of the bench do, and what the shuffles are in
+        """Return what composition and technical sequences do, and what the shuffles are in
         which this is asked.
         """
         null = DinucleotideShuffle(of=self.parts.testing)

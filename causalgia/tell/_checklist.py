@@ -304,7 +304,9 @@ def _verdicts(effects: xr.Dataset) -> str:
     columns = xr.broadcast(*(asked[name] for name in names))
     rows = zip(*(x.to_numpy().ravel().tolist() for x in columns), strict=True)
     n = Counter(
-        verdict_word(dict(zip(names, row, strict=True))) for row in rows if row[0]
+        verdict_word(dict(zip(names, row, strict=True)), effects.attrs)
+        for row in rows
+        if row[0]
     )
     words = dict.fromkeys([*VERDICTS, *n])
     return ", ".join(f"{n[word]:,} {word}" for word in words if n[word])

@@ -530,7 +530,7 @@ def composition_lines(found: Audited) -> list[str]:
     if not len(moved):
         n = table["feature"].nunique()
         return [
-            f"Of {n} features of composition and of the bench, none is shown to act."
+            f"Of {n} features of composition and technical sequences, none is shown to act."
         ]
     said = [
         f"{row['feature']} in {cut(str(row['task']))} "
@@ -538,7 +538,7 @@ def composition_lines(found: Audited) -> list[str]:
         for _, row in moved.head(_NAMED).iterrows()
     ]
     return [
-        f"Composition and words of the bench that act: {in_list(said, n=len(moved))}."
+        f"Composition and technical sequences that act: {in_list(said, n=len(moved))}."
     ]
 
 

@@ -112,7 +112,7 @@ class Columns:
             if row.se is None or self.decided or self.shrunken
             else format_se(row.se, **how),
             self.interval: "" if ranked or (exact and self.of_units) else interval,
-            "verdict": verdict_word(row) if self.decided else "",
+            "verdict": verdict_word(row, self.attrs) if self.decided else "",
             "p matched": _p(row.p_matched),
             self.error: error,
             "shrunken": self._shrunken(row),
@@ -146,7 +146,9 @@ class Columns:
         low, high = (format_number(found[end], unit) for end in ("lowest", "highest"))
         cells = {name: rows[0][name] for name in self.several} | {"contrast": label}
         cells[self.interval] = f"{low} to {high}"
-        verdicts = {verdict_word(row) if row.get("verdict") else "" for row in rows}
+        verdicts = {
+            verdict_word(row, self.attrs) if row.get("verdict") else "" for row in rows
+        }
         if len(verdicts) == 1 and not rows[0].is_placebo:
             cells["verdict"] = verdicts.pop()
         return Line(label, tuple(rows), cells)

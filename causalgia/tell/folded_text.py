@@ -127,13 +127,13 @@ def fitted_foot(
     Examples
     --------
     >>> fitted_foot(["a" * 90], ["b" * 90, "c" * 90, "d"], pointer="notes=True")[0][1:]
-    ['bbb...', 'd 1 note: notes=True.']
+    ['bbb...', 'd 1 note (notes=True).']
     """
     shown = [text for text in others if text in always or not pointer]
     left: list[str] = []
 
     def laid_out(texts: Sequence[str], n: int) -> list[str]:
-        pointed = f"{n} note{'s' * (n > 1)}: {pointer}." if n and pointer else ""
+        pointed = f"{n} note{'s' * (n > 1)} ({pointer})." if n and pointer else ""
         rest = [text for text in others if text and text in texts]
         if in_one_line:
             rest = [" ".join(text for text in (*rest, pointed) if text)]

@@ -725,7 +725,7 @@ def refutation_parts(
     result  check            value  limit         what
     warn    beyond placebos    0.2  at most 0.05  rank p-value
     <BLANKLINE>
-    40 predictions. 1 check does not apply: notes=True. The reasons: sentences=True.
+    40 predictions. 1 check does not apply (notes=True). The reasons: sentences=True.
     """
     validate(found, "refutations")
     columns = ("check", "status", "value", "threshold", "figure", "reason", "cure")
@@ -757,7 +757,7 @@ def refutation_parts(
     foot = f"{n:,} prediction{'s' * (n != 1)}{besides}."
     if skipped and "notes" not in requested:
         do = "s do" if len(skipped) > 1 else " does"
-        foot += f" {len(skipped):,} check{do} not apply: {noted}."
+        foot += f" {len(skipped):,} check{do} not apply ({noted})."
     foot += f" The reasons: {each}." * ("each" not in requested)
     return short_answer(
         [

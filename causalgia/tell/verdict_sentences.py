@@ -14,6 +14,7 @@ from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import four_digits
 from causalgia.choices import (
     LEAST_FACTOR,
+    NEGLIGIBLE,
     OPEN,
     PLACEBO_ROPES,
     VERDICT_WORDS,
@@ -686,26 +687,35 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     side, error = VERDICT_WORDS[verdict].side, error_text(row, attrs, clause=True)
     said = f"{verdict}, {_SIDES[side]} {region}"
     if single and side == 0:
-        said = verdict_word(row)
+        said = verdict_word(row, attrs)
     return f"{said}{error and f' ({error})'}"
 
 
-def verdict_word(row: Mapping[str, Any]) -> str:
+def verdict_word(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     """Return the verdict of a row; of a region of one side, what an effect inside is not:
-    on its open side it may be large.
+    on its open side it may be large. Of a region without no effect, the side: an effect
+    between them neither increases nor decreases, and one inside is not negligible.
 
     Examples
     --------
     >>> row = {"verdict": "negligible", "rope_lower": -math.inf, "rope_upper": 0.5}
-    >>> verdict_word(row), verdict_word(row | {"rope_lower": -0.5})
+    >>> verdict_word(row, {}), verdict_word(row | {"rope_lower": -0.5}, {})
     ('not above 0.5', 'negligible')
+    >>> apart = {"rope_lower": 0.2, "rope_upper": 0.5}
+    >>> [verdict_word({"verdict": x} | apart, {}) for x in ("decreases", "negligible")]
+    ['below 0.2', 'within']
     """
     verdict = str(row["verdict"])
-    low, high = row["rope_lower"], row["rope_upper"]
-    if VERDICT_WORDS[verdict].side != 0 or not math.isinf(high - low):
-        return verdict
-    side, end = ("above", high) if math.isinf(low) else ("below", low)
-    return f"not {side} {four_digits(end)}"
+    low, high, side = row["rope_lower"], row["rope_upper"], VERDICT_WORDS[verdict].side
+    null = float(about(attrs, 0.0).null_value)
+    if side == 0 and math.isinf(high - low):
+        where, end = ("above", high) if math.isinf(low) else ("below", low)
+        return f"not {where} {four_digits(end)}"
+    if verdict == NEGLIGIBLE and not low <= null <= high:
+        return "within"
+    if side == -1 and low > null:
+        return f"below {four_digits(low)}"
+    return f"above {four_digits(high)}" if side == 1 and high < null else verdict
 
 
 def why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
