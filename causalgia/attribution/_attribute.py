@@ -239,10 +239,12 @@ def attribute(
         of.length - min(_OCCLUSION_WIDTH, of.length) + 2
     )
     made = []
+    edits = method == "ism"
+    quick = predictor.with_incremental_edits(of.length) if edits else predictor
     with meter(
         len(of) * n_each.get(method, n_baselines) * len(predictor.parts), show=progress
     ) as done:
-        for part in predictor.parts:
+        for part in quick.parts:
             if method == "ism":
                 score, answer = mutagenesis(
                     part, of.tokens, progress=done, tasks=chosen

@@ -177,7 +177,7 @@ def interactions(
             pair_mutagenesis(
                 part, of.tokens, places, table, progress=done, tasks=columns
             )
-            for part in predictor.parts
+            for part in predictor.with_incremental_edits(of.length).parts
         ]
     return _effects(
         found,

@@ -358,8 +358,8 @@ class TorchPredictor(SinglePredictor):
         return "incremental=False" if self._partial is None else self._partial.report()
 
     def with_incremental_edits(self, length: int) -> TorchPredictor:
-        """Return the same network with ``incremental=True``, itself where nothing can
-        be recomputed in part.
+        """Return the same network with ``incremental=True``, and without its warnings;
+        itself where nothing can be recomputed in part.
 
         On an accelerator, where whole batches are fast, it is itself as well.
         """
@@ -367,7 +367,7 @@ class TorchPredictor(SinglePredictor):
             return self
         made = copy(self)
         made.incremental = True
-        made._partial = Incremental(made)
+        made._partial = Incremental(made, asked=False)
         return self if made._partial.reason(length) else made
 
     def backgrounds_at_once(self, length: int) -> int:

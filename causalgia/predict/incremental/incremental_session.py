@@ -61,12 +61,16 @@ class Incremental:
     alone (`Work.saves`), so that equal calls have equal answers. The network is read
     when that is first worth it, and again if it has changed. Only the choices are
     pickled. With `always` also those edits are recomputed in part for which full passes
-    are less work.
+    are less work. Where nobody has asked for it (`asked`), full passes are used without
+    a word where it does not apply.
     """
 
-    def __init__(self, predictor: TorchPredictor, *, always: bool = False) -> None:
+    def __init__(
+        self, predictor: TorchPredictor, *, always: bool = False, asked: bool = True
+    ) -> None:
         self._predictor = predictor
         self._always = always
+        self._asked = asked
         self._given: dict[str, bool] = {}
         self._tried: dict[tuple[int, int], WidthResult] = {}
         self._warned = ""
@@ -86,6 +90,7 @@ class Incremental:
         return {
             "_predictor": self._predictor,
             "_always": self._always,
+            "_asked": self._asked,
             "_given": self.choices(),
         }
 
@@ -191,6 +196,11 @@ class Incremental:
         """
         return 0 if isinstance(self._runners.get(length), str) else _UNITS_A_SESSION
 
+    def fall_back(self, text: str) -> None:
+        """Warn of full passes, where incremental ones were asked for."""
+        if self._asked:
+            warnings.warn(FallbackWarning(text), stacklevel=caller_stacklevel())
+
     def on(self, base: Tokens) -> IncrementalSession:
         """Return a session for edits of backgrounds (n, length)."""
         return IncrementalSession(self, self._predictor, as_token_rows(base))
@@ -212,7 +222,7 @@ class Incremental:
                 "incremental=True: edits are predicted by full passes, because "
                 f"{runner}"
             )
-            warnings.warn(FallbackWarning(text), stacklevel=caller_stacklevel())
+            self.fall_back(text)
             self._warned = runner
         return None
 
@@ -302,10 +312,7 @@ class Incremental:
                     f"(tolerated are {tolerated:.1e})"
                 )
                 self._deviating[length] = why
-                warnings.warn(
-                    FallbackWarning(f"{why}; full passes are used throughout"),
-                    stacklevel=caller_stacklevel(),
-                )
+                self.fall_back(f"{why}; full passes are used throughout")
         return self._trusted[length]
 
     def refuses(self, length: int, groups: list[EditGroup]) -> bool:
@@ -398,7 +405,7 @@ class Incremental:
                 f"by {off:.1e} sd from the full pass (tolerated are {tolerated:.1e}); "
                 "full passes are used for them"
             )
-            warnings.warn(FallbackWarning(text), stacklevel=caller_stacklevel())
+            self.fall_back(text)
         return WidthResult(
             length, width, off, tolerated, share, chosen=off <= tolerated
         )
@@ -559,7 +566,7 @@ class IncrementalSession:
                     f"out of memory on {self._predictor.device} with control passes "
                     "kept; edits take full passes"
                 )
-                warnings.warn(FallbackWarning(text), stacklevel=caller_stacklevel())
+                self._owner.fall_back(text)
             return self._predictor.predict(tokens)
         answers = self._predictor._by_position(as_storable(_to_numpy(made)))
         check_finite(
