@@ -168,8 +168,8 @@ def _path_of(name: str, file: dict[str, str]) -> str:
 
 def _in_folder(name: str, file: dict[str, str]) -> bool:
     """Return whether the mirror is a folder that has a file."""
-    mirror = os.environ.get(MIRROR)
-    return bool(mirror) and Path(mirror, _path_of(name, file)).is_file()
+    mirror = os.environ.get(MIRROR, "")
+    return mirror != "" and Path(mirror, _path_of(name, file)).is_file()
 
 
 def _file(name: str, file: dict[str, str]) -> Path:
