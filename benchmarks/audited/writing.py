@@ -230,13 +230,14 @@ def _costs(runs: Sequence[Results]) -> str:
     if not at_200:
         return "Not measured yet."
     cpu = [run["cpu_seconds"] for run in at_200]
-    more = [run["peak_mib_more"] for run in runs]
+    # a process that made several has the peak of the largest
+    more = [run["peak_mib_more"] for run in runs if run["peak_mib_more"] is not None]
     lines = [run["lines"] for run in runs]
     return (
         f"Processor time of an audit of a grammar or an oracle, 300 to 1,000 sequences of "
         f"41 to 200 bp: {np.median(cpu):.0f} s in the middle, {max(cpu):.0f} s at most (five "
-        f"minutes wanted). Memory beside that of the process before: {np.median(more):.0f} "
-        f"MiB in the middle, {max(more):.0f} at most. Lines printed: "
+        f"minutes wanted). Memory beside that of the process before, of the {len(more)} of "
+        f"2,114 bp: {max(more):,} MiB at most. Lines printed: "
         f"{np.median(lines):.0f} in the middle, {max(lines)} at most (12 wanted); "
         f"{sum(x > 12 for x in lines)} of {len(lines)} audits printed more."
     )
@@ -337,7 +338,7 @@ _FAILS = """The reasons, as far as they were found:
 
 - **Smooth syntax.** Interactions that decay or need a hairpin are told as windows of gaps,
   or not at all, and a window explains less than the curve. Those that follow the helical
-  turn are told as waves since these were run.
+  turn are told as waves.
 - **Many weak sites.** A word of four letters, or one whose effect is below the bound, is
   not named, however many copies there are; together they may explain much.
 - **Weak and strong sites.** The regression has the number of sites, whether there are any,
