@@ -148,14 +148,21 @@ def _row(claim: Results, end: str, found: Results) -> str:
 
 
 def _why(claim: Results, found: Results) -> str:
-    """Return in what way a claim of a direction does not hold where its effect has that
-    direction, and is smaller than the region.
-    """
+    """Return how an effect that is against a claim differs from what was said of it."""
     for contrast, task, says in claim["rows"]:
         row = found["rows"][f"{contrast}|{task}"]
+        if holds({"rows": [[contrast, task, says]]}, found["rows"]) != "does not hold":
+            continue
         beyond = {"increases": row["conf_low"], "decreases": -row["conf_high"]}
-        if row["verdict"] == "negligible" and beyond.get(says, -1) > 0:
+        if beyond.get(says, -1) > 0:
             return ": of that sign, and within the region"
+        largest = max(
+            abs(one["estimate"])
+            for key, one in found["rows"].items()
+            if key.endswith(f"|{task}")
+        )
+        share = abs(row["estimate"]) / largest
+        return f": {share:.0%} of the largest effect in {task}".replace("%", " %")
     return ""
 
 
@@ -182,8 +189,8 @@ def _q(value: float) -> str:
 _HEAD = """\
 # Published claims, asked again
 
-Of {n} claims about {networks} published networks and groups of networks {holds} hold, {not_hold} do not, and
-{undecided} are undecided.
+Of {n} claims about {networks} published networks and groups of networks {holds} hold, of which `refute` fails
+{fail}, {not_hold} do not, and {undecided} are undecided.
 
 What papers say that a network learned, or what biology has settled and a network is said to know, is asked here of
 the networks themselves, as their authors left them, each by one trial: with its error, corrected p and region. A
