@@ -534,3 +534,19 @@ def test_a_motif_that_few_sequences_have_near_the_site_is_said() -> None:
     assert "TGACTCA" in told
     near = cg.moderation(effects, motifs=["TGACTCA"], max_gap=90)
     assert "not_tried" not in near.attrs
+
+
+def test_a_level_beside_another_has_one_p_whichever_is_the_reference():
+    """Units of a third level have no part in the difference of two, but for rounding."""
+    from causalgia.estimation.moderation import moderated
+
+    rng = np.random.default_rng(5)
+    level, parent = rng.integers(0, 3, 120), np.arange(120) // 4
+    ice = rng.normal(size=(120, 6)) + rng.normal(size=(30, 6))[parent]
+    first = np.column_stack([level == 1, level == 2]) * 1.0
+    second = np.column_stack([level == 0, level == 2]) * 1.0
+    a, b = (moderated(x, ice, parent, 0.95) for x in (first, second))
+    np.testing.assert_allclose(a["slope"][0], -b["slope"][0], rtol=1e-9)
+    for name in ("p", "se_pooled", "df_pooled"):
+        np.testing.assert_allclose(a[name][0], b[name][0], rtol=1e-9)
+    np.testing.assert_allclose(a["lower"][0], -b["upper"][0], rtol=1e-9)

@@ -43,7 +43,7 @@ class Layout:
     Attributes
     ----------
     sizes
-        Units of either arm or side.
+        Units of either arm, or of each category.
     by
         What is known: "block", "parent", "covariate" or nothing.
     dealt
@@ -53,14 +53,14 @@ class Layout:
         Of `cg.estimate`; "category" for `cg.moderation`.
     """
 
-    sizes: tuple[int, int]
+    sizes: tuple[int, ...]
     by: str = ""
     dealt: int = 0
     target: str = "population"
 
     @property
     def arm(self) -> np.ndarray:
-        return np.repeat([0, 1], self.sizes)
+        return np.repeat(range(len(self.sizes)), self.sizes)
 
     @property
     def group(self) -> np.ndarray:
@@ -89,7 +89,7 @@ def _estimated(layout: Layout, y: np.ndarray, x: np.ndarray) -> xr.Dataset:
     coords = {layout.by: ("unit", known)} if layout.by else {}
     found: xr.Dataset
     if layout.target == "category":
-        side = np.array(["enhancer", "promoter"])[layout.arm]
+        side = np.array(["enhancer", "promoter", "silencer"])[layout.arm]
         ice = {"ice": (("unit", "contrast", "task"), y[:, None])}
         effects = xr.Dataset(ice, {"region": ("unit", side)} | coords)
         found = quiet(cg.moderation, effects, by="region")
@@ -115,7 +115,8 @@ def without_effect(layout: Layout, law: str, trials: int) -> np.ndarray:
         made = _estimated(layout, y, rng.standard_normal(len(y)))
         is_category = layout.target == "category"
         side = made["p"] <= 0.05 if is_category else _side(made)
-        found.append(side.to_numpy().ravel() * 1)
+        # of several categories, the first beside the one that others are compared with
+        found.append(side.to_numpy().reshape(-1, n)[0] * 1)
     return np.concatenate(found)
 
 
@@ -191,9 +192,7 @@ _FALSE = (
     "Layouts with a small arm, blocks, a covariate or parents, no effect: 95 % intervals "
     "wholly on one side of it"
 )
-_CATEGORY = (
-    "Layouts with a small category of units, no effect: p <= .05 by cg.moderation"
-)
+_CATEGORY = "Layouts with a category of units, no effect: p <= .05 by cg.moderation"
 _POWER = (
     "Layouts, normal outcomes: power at 3 standard errors, and less that of the textbook's "
     "t test"
@@ -228,6 +227,11 @@ def _categories(few: int) -> dict[str, Layout]:
     }
 
 
+_THREE = {
+    "one of three categories of 80, each in 60 parents of four": Layout(
+        (80, 80, 80), "parent", 60, "category"
+    )
+}
 _EQUAL = {
     "80 v 80": Layout((80, 80)),
     **_layouts((80, 80)),
@@ -287,7 +291,7 @@ CHECKS = [
             _on_side(layout, law, 1),
             0.05,
         )
-        for said, layout in _categories(20).items()
+        for said, layout in (_categories(20) | _THREE).items()
         for law in LAWS
     ),
     *(

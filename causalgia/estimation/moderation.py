@@ -35,6 +35,7 @@ from causalgia.estimation.effect_intervals import by_the_rule
 from causalgia.estimation.request import grouping
 from causalgia.estimation.standard_errors import Regression, regress
 from causalgia.numerics.moments import centered, group_sums, log_p
+from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.schema import validate
 from causalgia.types import Array, Codes
 
@@ -432,11 +433,14 @@ def _row_of_rule(fit: Regression, cluster: Codes | None) -> dict[str, Array]:
         pooled, df_pooled = (x[0] for x in cells.pooled_error)
         skewed = cells.root_n_skewness[0]
     else:
+        # of units that have no part in the slope the sign of the weight is rounding
+        part = np.abs(fit.weight) > RELATIVE_ROUNDING * np.abs(fit.weight).max()
+        weight = fit.weight[part]
         pooled, df_pooled = pooled_error_of_clusters(
-            fit.weight,
-            fit.residual,
-            (fit.weight > 0).astype(np.intp),
-            cluster,
+            weight,
+            fit.residual[part],
+            (weight > 0).astype(np.intp),
+            cluster[part],
             n - fit.df_residual,
         )
         skewed = root_n_skewness_of(fit.influence)

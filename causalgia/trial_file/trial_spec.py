@@ -359,7 +359,7 @@ def read_predictor_spec(path: str | Path) -> PredictorSpec:
     >>> path = Path(tempfile.mkdtemp()) / "net.toml"
     >>> _ = path.write_text('[predictor]\nzoo = "gata1_like"')
     >>> read_predictor_spec(path)
-    PredictorSpec(zoo='gata1_like', network=None, factory=None, weights=None, alphabet=None, tasks=None, scale=None, ...)
+    PredictorSpec(zoo='gata1_like', network=None, factory=None, weights=None, ...)
     """
     plain, folder = _parsed(path)
     with errors_of(str(path)):
