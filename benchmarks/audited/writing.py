@@ -332,8 +332,8 @@ _LONG = """Minutes of processor time (60 wanted). The answer of "dilated convolu
 words of a grammar beside a trunk of nine dilated convolutions of 64 channels, which
 predicts as slowly as networks of chromatin accessibility do: `minutes=30` bounds how often
 it is asked. "words" and "spacing, both strands", where there is a row, are the grammars
-above at 2,114 bp. These were run before the bound was that of orders of a motif's letters,
-and before sites were overwritten by these."""
+above at 2,114 bp. "dilated convolutions" was run before the bound was that of orders of a
+motif's letters, and before sites were overwritten by these."""
 _FAILS = """The reasons, as far as they were found:
 
 - **Smooth syntax.** Interactions that decay or need a hairpin are told as windows of gaps,
